@@ -1,0 +1,275 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"ordeal/history"
+)
+
+// The rules that a register can break. They come from the zones of Gibbons & Korach (1997): a value
+// that is written once is held during one interval, so two values cannot be held before each other.
+const (
+	rulePhantom     = "phantom read"
+	ruleBeforeWrite = "read before write"
+	ruleStale       = "stale read"
+	ruleInterleaved = "interleaved values"
+	ruleLostUpdate  = "lost update"
+	ruleOther       = "not linearizable"
+)
+
+// Explain implements Problem. A rule is named only if the calls of p show it by themselves: each
+// comparison of times in a sentence was made here, and "written once" was counted here.
+func (p *registerProblem) Explain(ops []history.Op) Finding {
+	s := newStory(p, ops)
+	for _, rule := range [...]func() *Finding{
+		s.absurd, s.phantom, s.readBeforeWrite, s.lostUpdate, s.stale, s.replaced, s.wentPast, s.interleaved,
+	} {
+		if f := rule(); f != nil {
+			return *f
+		}
+	}
+	return *s.other()
+}
+
+// story is a problem without a legal order, about to be told.
+type story struct {
+	simplifier // its tables; the times are as they were recorded
+	values     []value
+	problem    *registerProblem
+	ops        map[int]history.Op
+	key        string
+}
+
+func newStory(p *registerProblem, ops []history.Op) *story {
+	s := &story{problem: p, ops: make(map[int]history.Op, len(ops))}
+	for _, op := range ops {
+		s.ops[op.Index], s.key = op, op.Key
+	}
+	s.calls = slices.Clone(p.calls)
+	slices.SortStableFunc(s.calls, func(a, b call) int { return cmp.Compare(a.begin, b.begin) })
+	s.index(len(p.values))
+	s.settle()
+	seen := make([]bool, len(p.values))
+	for _, c := range s.calls {
+		for _, v := range [...]value{c.reads, c.writes} {
+			if v != none && !seen[v] {
+				seen[v] = true
+				s.values = append(s.values, v)
+			}
+		}
+	}
+	return s
+}
+
+// once tells whether v was written once, or is the initial value and never was.
+func (s *story) once(v value) bool { return s.producers[v] == 1 }
+
+// touches tells whether c is in the cluster of v: it happened, and found v or left it behind.
+func (c call) touches(v value) bool { return !c.maybe && (c.reads == v || c.writes == v) }
+
+// finds tells whether c happened and found v.
+func (c call) finds(v value) bool { return !c.maybe && c.reads == v }
+
+// before returns calls a and b for which a had ended when b began; first and second choose among
+// them. Of all such pairs it takes the one with the shortest time between.
+func (s *story) before(first, second func(call) bool) (a, b call, ok bool) {
+	for _, x := range s.calls {
+		if !first(x) {
+			continue
+		}
+		for _, y := range s.calls {
+			if second(y) && x.end < y.begin && (!ok || y.begin-x.end < b.begin-a.end) {
+				a, b, ok = x, y, true
+			}
+		}
+	}
+	return a, b, ok
+}
+
+func (s *story) absurd() *Finding {
+	for _, c := range s.calls {
+		if c.absurd {
+			return s.finding(ruleOther, fmt.Sprintf("%s failed, yet it found %s, which is what it was to replace.",
+				s.name(c), s.value(c.reads)), nil, c)
+		}
+	}
+	return nil
+}
+
+// phantom: a value was found that no call of the story writes. Since a story never loses writers,
+// nobody had begun to write it when the story ends; ops tell whether somebody did later.
+func (s *story) phantom() *Finding {
+	for _, c := range s.calls {
+		if c.reads == none || c.maybe || s.producers[c.reads] > 0 {
+			continue
+		}
+		v := s.value(c.reads)
+		found := fmt.Sprintf("%s found %s", s.name(c), v)
+		if c.writes == none {
+			found = fmt.Sprintf("%s read %s%s", process(s.ops[c.index]), v, via(s.ops[c.index]))
+		}
+		refused, later, inTime := s.otherWriters(c)
+		switch {
+		case inTime:
+			return nil // the story has lost its writer, so it shows nothing
+		case later != nil:
+			return s.beforeWrite(c, call{index: later.Index, reads: none, writes: c.reads, begin: later.Call, end: later.Return})
+		case refused != nil:
+			f := s.finding(rulePhantom, fmt.Sprintf("%s, but %s had been answered as not applied.", found, nameOp(*refused)), nil, c)
+			f.Ops = append(f.Ops, refused.Index)
+			s.sortOps(f)
+			return f
+		default:
+			return s.finding(rulePhantom, fmt.Sprintf("%s; nobody ever wrote %s.", found, v), nil, c)
+		}
+	}
+	for _, v := range s.values {
+		if c, ok := s.descends(v, v); ok {
+			return s.finding(rulePhantom, fmt.Sprintf("%s found %s, which came of itself by cas alone; nobody wrote it first.",
+				s.name(c), s.value(v)), nil, c)
+		}
+	}
+	return nil
+}
+
+// otherWriters looks through all operations of the key for those that wrote what c found: one that
+// is said to have failed, one that began only after c had finished, any other.
+func (s *story) otherWriters(c call) (refused, later *history.Op, inTime bool) {
+	want, _ := canonical(s.problem.values[c.reads])
+	for i := range s.ops {
+		op := s.ops[i]
+		written := op.Input
+		if op.F == "cas" {
+			_, written, _ = history.CASValue(op.Input)
+		}
+		if got, ok := canonical(written); op.F == "read" || !ok || got != want || written == nil {
+			continue
+		}
+		switch {
+		case op.Type == history.Fail:
+			if refused == nil || op.Index < refused.Index {
+				refused = &op
+			}
+		case op.Call <= c.end:
+			inTime = true
+		case later == nil || op.Index < later.Index:
+			later = &op
+		}
+	}
+	return refused, later, inTime
+}
+
+func (s *story) readBeforeWrite() *Finding {
+	for _, v := range s.values {
+		if at := s.sole(v); at >= 0 {
+			w := s.calls[at]
+			if r, _, ok := s.before(func(c call) bool { return c.finds(v) }, w.is); ok {
+				return s.beforeWrite(r, w)
+			}
+		}
+	}
+	return nil
+}
+
+func (c call) is(other call) bool { return c.index == other.index }
+
+func (s *story) beforeWrite(r, w call) *Finding {
+	return s.finding(ruleBeforeWrite,
+		fmt.Sprintf("%s had finished (%s) %s before %s began (%s).",
+			s.name(r), s.at(r.end), span(w.begin-r.end), s.name(w), s.at(w.begin)),
+		[]string{
+			fmt.Sprintf("%s finished at %s and had found %s.", s.name(r), s.at(r.end), s.value(r.reads)),
+			fmt.Sprintf("Only %s writes %s, and it began at %s.", s.name(w), s.value(r.reads), s.at(w.begin)),
+			fmt.Sprintf("So %s was found %s before anybody had begun to write it.", s.value(r.reads), span(w.begin-r.end)),
+		}, r, w)
+}
+
+// lostUpdate: a value that was written once was replaced twice.
+func (s *story) lostUpdate() *Finding {
+	for _, v := range s.values {
+		var taken []call
+		for _, c := range s.calls {
+			if c.finds(v) && c.writes != none {
+				taken = append(taken, c)
+			}
+		}
+		if !s.once(v) || len(taken) < 2 {
+			continue
+		}
+		a, b := taken[0], taken[1]
+		return s.finding(ruleLostUpdate,
+			fmt.Sprintf("two cas %s→… both succeeded: %s and %s.", s.value(v), s.name(a), s.name(b)),
+			[]string{
+				s.origin(v),
+				fmt.Sprintf("%s succeeded, so it found %s and replaced it.", s.name(a), s.value(v)),
+				fmt.Sprintf("%s succeeded, so it found %s and replaced it.", s.name(b), s.value(v)),
+				fmt.Sprintf("Whichever was first, the other cannot have found %s any more.", s.value(v)),
+			}, s.withWriters([]call{a, b}, v)...)
+	}
+	return nil
+}
+
+// origin states where the only occurrence of v comes from.
+func (s *story) origin(v value) string {
+	if at := s.sole(v); at >= 0 {
+		return fmt.Sprintf("%s was written once, by %s.", s.value(v), s.name(s.calls[at]))
+	}
+	return fmt.Sprintf("%s is the initial value, and nobody wrote it.", s.value(v))
+}
+
+// withWriters adds the writers of values to the calls of a finding.
+func (s *story) withWriters(calls []call, values ...value) []call {
+	for _, v := range values {
+		if at := s.sole(v); at >= 0 {
+			calls = append(calls, s.calls[at])
+		}
+	}
+	return calls
+}
+
+// other is for everything that has no name.
+func (s *story) other() *Finding {
+	proof := make([]string, 0, len(s.calls)+1)
+	for _, c := range s.calls {
+		end := "has an unknown outcome"
+		if c.end != history.Never {
+			end = "finished at " + s.at(c.end)
+		}
+		proof = append(proof, fmt.Sprintf("%s began at %s and %s.", s.name(c), s.at(c.begin), end))
+	}
+	proof = append(proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
+	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)), proof, s.calls...)
+}
+
+// finding makes a Finding of the story, with proof steps numbered. Its witnesses are the whole story
+// if that is short, for it was confirmed as a whole; else those that the rule is about.
+func (s *story) finding(rule, text string, proof []string, about ...call) *Finding {
+	f := &Finding{Key: s.key, Rule: rule, Text: text, Proof: proof}
+	const short = 12
+	if len(s.calls) <= short {
+		about = append(about, s.calls...)
+	}
+	for _, c := range about {
+		f.Ops = append(f.Ops, c.index)
+	}
+	s.sortOps(f)
+	return f
+}
+
+// sortOps puts the witnesses in order, each once, and sets the finding's times.
+func (s *story) sortOps(f *Finding) {
+	slices.SortFunc(f.Ops, func(a, b int) int {
+		return cmp.Or(cmp.Compare(s.ops[a].Call, s.ops[b].Call), cmp.Compare(a, b))
+	})
+	f.Ops = slices.Compact(f.Ops)
+	f.From, f.To = s.ops[f.Ops[0]].Call, time.Duration(0)
+	for _, i := range f.Ops {
+		f.To = max(f.To, s.ops[i].Call)
+		if end := s.ops[i].Return; end != history.Never {
+			f.To = max(f.To, end)
+		}
+	}
+}

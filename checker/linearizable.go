@@ -1,0 +1,262 @@
+package checker
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ordeal/history"
+)
+
+// Budget bounds what a check may spend. Zeros mean the defaults.
+type Budget struct {
+	Time    time.Duration // for the whole check, witnesses not included; 60 s
+	KeyTime time.Duration // for the search of one key; 20 s
+	Memory  int64         // bytes that all searches at a time may hold; 1 GiB
+	Witness time.Duration // for cutting out the witness of one key; 2 s
+}
+
+const (
+	defaultTime    = 60 * time.Second
+	defaultKeyTime = 20 * time.Second
+	defaultMemory  = 1 << 30
+	defaultWitness = 2 * time.Second
+
+	// witnessKeys bounds the witnesses of one check, those of the earliest violations: a broken build
+	// breaks every key in the same way.
+	witnessKeys = 32
+)
+
+// Linearizable judges whether each key behaved like one copy of m that does one operation at a time,
+// at a moment between the operation's call and its return (Herlihy & Wing, ACM TOPLAS 12(3), 1990).
+//
+// It goes key by key, since linearizability is local, on as many processors as there are. Every key
+// gets a verdict, and every key without a legal order becomes a finding. A key that is too hard for
+// the budget is Unknown, with its size in the reason; before it gives up, it looks for violations
+// among operations that are near each other. A history in which nothing succeeded is Unknown.
+//
+// What the searches hold is counted; the garbage collector may let the heap grow to twice what is
+// held, so they share half of Budget.Memory among the processors, and a key that needs more is tried
+// again alone with all of that half.
+func Linearizable(m Model, b Budget) Checker {
+	b.Time, b.KeyTime = cmp.Or(b.Time, defaultTime), cmp.Or(b.KeyTime, defaultKeyTime)
+	b.Memory, b.Witness = cmp.Or(b.Memory, defaultMemory), cmp.Or(b.Witness, defaultWitness)
+	return &linearizable{model: m, budget: b}
+}
+
+type linearizable struct {
+	model  Model
+	budget Budget
+}
+
+func (l *linearizable) Name() string { return "linearizable" }
+
+// keyCheck is the work on one key.
+type keyCheck struct {
+	key     string
+	ops     []history.Op
+	problem Problem
+	result  result
+	err     error         // why problem is nil
+	part    Problem       // if illegal: a part that is
+	spent   time.Duration // on the search
+	finding *Finding
+}
+
+func (l *linearizable) Check(ctx context.Context, ops []history.Op) Verdict {
+	start := time.Now()
+	v := Verdict{Checker: l.Name(), Engine: "porcupine"}
+	if !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Type == history.OK }) {
+		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", count(len(ops), "operation"))
+		return v
+	}
+	keys := byKey(ops)
+	timed, cancel := context.WithTimeout(ctx, l.budget.Time)
+	l.decideAll(timed, keys)
+	cancel()
+	l.explainAll(ctx, keys)
+	l.conclude(&v, keys)
+	v.Elapsed = time.Since(start)
+	return v
+}
+
+func byKey(ops []history.Op) []*keyCheck {
+	at := map[string]*keyCheck{}
+	var keys []*keyCheck
+	for _, op := range ops {
+		k, ok := at[op.Key]
+		if !ok {
+			k = &keyCheck{key: op.Key, result: outOfTime}
+			at[op.Key], keys = k, append(keys, k)
+		}
+		k.ops = append(k.ops, op)
+	}
+	// The short ones first, so that a hard key costs no other its verdict.
+	slices.SortStableFunc(keys, func(a, b *keyCheck) int { return cmp.Compare(len(a.ops), len(b.ops)) })
+	return keys
+}
+
+func (l *linearizable) decideAll(ctx context.Context, keys []*keyCheck) {
+	workers := runtime.GOMAXPROCS(0)
+	memory := l.budget.Memory / 2
+	var pool errgroup.Group
+	pool.SetLimit(workers)
+	for _, k := range keys {
+		pool.Go(func() error {
+			l.decideKey(ctx, k, memory/int64(workers))
+			return nil
+		})
+	}
+	_ = pool.Wait() // no worker returns an error
+	for _, k := range keys {
+		if k.result == outOfMemory && workers > 1 && ctx.Err() == nil {
+			runtime.GC() // what the last search held is not to stand beside what this one will
+			l.decideKey(ctx, k, memory)
+		}
+	}
+}
+
+// decideKey gives k its result. A quarter of its time is kept for the local search.
+func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64) {
+	if ctx.Err() != nil {
+		return
+	}
+	start := time.Now()
+	if k.problem == nil {
+		if k.problem, k.err = l.model.Parse(k.ops); k.err != nil {
+			return
+		}
+	}
+	whole, cancel := context.WithTimeout(ctx, l.budget.KeyTime*3/4)
+	k.result = decide(whole, k.problem, memory)
+	cancel()
+	k.part = k.problem
+	if k.result == outOfTime || k.result == outOfMemory {
+		rest, cancel := context.WithTimeout(ctx, l.budget.KeyTime/4)
+		if part := local(rest, k.problem, memory); part != nil {
+			k.result, k.part = illegal, part
+		}
+		cancel()
+	}
+	k.spent += time.Since(start)
+}
+
+// explainAll makes the findings of the illegal keys. Witnesses have their own time, because a
+// conviction without one is of little use to anybody.
+func (l *linearizable) explainAll(ctx context.Context, keys []*keyCheck) {
+	var pool errgroup.Group
+	pool.SetLimit(runtime.GOMAXPROCS(0))
+	left := witnessKeys
+	for _, k := range keys {
+		if k.result != illegal || k.err != nil {
+			continue
+		}
+		budget := l.budget.Witness
+		if left--; left < 0 {
+			budget = 0
+		}
+		pool.Go(func() error {
+			timed, cancel := context.WithTimeout(ctx, budget)
+			defer cancel()
+			l.explainKey(timed, k)
+			return nil
+		})
+	}
+	_ = pool.Wait() // no worker returns an error
+}
+
+func (l *linearizable) explainKey(ctx context.Context, k *keyCheck) {
+	memory := l.budget.Memory / 2 / int64(runtime.GOMAXPROCS(0))
+	core := witness(ctx, l.model, k.ops, k.part, memory)
+	if len(core.Operations()) <= confirmOps {
+		confirm, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.budget.Witness)
+		defer cancel()
+		if search(confirm, core, memory) == legal {
+			k.err = fmt.Errorf("key %q: the checker disagrees with Porcupine about %s, which is a bug in the checker",
+				k.key, count(len(core.Operations()), "operation"))
+			return
+		}
+	}
+	f := core.Explain(k.ops)
+	k.finding = &f
+}
+
+// confirmOps is the largest core that Porcupine is asked to confirm without our simplification.
+const confirmOps = 64
+
+// conclude sums the keys up.
+func (l *linearizable) conclude(v *Verdict, keys []*keyCheck) {
+	slices.SortStableFunc(keys, func(a, b *keyCheck) int { return cmp.Compare(a.ops[0].Index, b.ops[0].Index) })
+	var undecided []string
+	for _, k := range keys {
+		switch {
+		case k.finding != nil:
+			v.Findings = append(v.Findings, *k.finding)
+		case k.err != nil:
+			undecided = append(undecided, k.err.Error())
+		case k.result != legal:
+			undecided = append(undecided, l.why(k))
+		}
+	}
+	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.To, b.To) })
+	var reasons []string
+	if len(v.Findings) > 0 {
+		v.Status = Invalid
+		reasons = append(reasons, fmt.Sprintf("%d of %s not linearizable", len(v.Findings), count(len(keys), "key")))
+	}
+	if n := len(undecided); n > 0 {
+		v.Status = max(v.Status, Unknown)
+		const shown = 3
+		text := fmt.Sprintf("%d of %s undecided: %s", n, count(len(keys), "key"), strings.Join(undecided[:min(n, shown)], "; "))
+		if n > shown {
+			text += fmt.Sprintf("; and %d more", n-shown)
+		}
+		reasons = append(reasons, text)
+	}
+	v.Reason = strings.Join(reasons, "; ")
+}
+
+// why says what made a key too hard.
+func (l *linearizable) why(k *keyCheck) string {
+	unknown := 0
+	for _, op := range k.ops {
+		if op.Type == history.Info {
+			unknown++
+		}
+	}
+	budget := fmt.Sprintf("not finished after %s (a key may take %v, the check %v)", span(k.spent), l.budget.KeyTime, l.budget.Time)
+	switch {
+	case k.problem == nil:
+		budget = fmt.Sprintf("not begun when the check's %v were over", l.budget.Time)
+	case k.result == outOfMemory:
+		budget = fmt.Sprintf("out of memory after %s (a check may take %d MiB)", span(k.spent), l.budget.Memory>>20)
+	}
+	return fmt.Sprintf("key %q with %s, %d at once, %d of unknown outcome: %s",
+		k.key, count(len(k.ops), "operation"), concurrency(k.ops), unknown, budget)
+}
+
+// concurrency is the largest number of operations that were open at one moment, where one of unknown
+// outcome counts until its client gave up.
+func concurrency(ops []history.Op) int {
+	type edge struct {
+		at   time.Duration
+		open int
+	}
+	edges := make([]edge, 0, 2*len(ops))
+	for _, op := range ops {
+		edges = append(edges, edge{op.Call, 1}, edge{op.Ended, -1})
+	}
+	slices.SortFunc(edges, func(a, b edge) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(b.open, a.open)) })
+	most, open := 0, 0
+	for _, e := range edges {
+		open += e.open
+		most = max(most, open)
+	}
+	return most
+}

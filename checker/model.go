@@ -1,0 +1,56 @@
+package checker
+
+import (
+	"fmt"
+
+	"github.com/anishathalye/porcupine"
+
+	"ordeal/history"
+)
+
+// Model is the sequential specification that a history is held against, one key at a time: what a
+// key would answer if operations came one after the other.
+type Model struct {
+	Name string
+	// Parse reads the operations of one key, in the order of their invocations. What says nothing
+	// about the key's history is left out: operations that definitely did not happen, reads without
+	// an answer. An *OpError names an operation that cannot be read.
+	Parse func(ops []history.Op) (Problem, error)
+}
+
+// Problem is what the operations of one key mean to a model: find an order of them that the model
+// allows and that keeps every operation within its interval. Problems do not change.
+//
+// Keep and Weaken make problems that demand less: if the whole has a legal order, so has the result.
+// That is what lets a witness be cut out of a long history without convicting the innocent.
+type Problem interface {
+	// Machine is the model for Porcupine: Init, Step, Equal and Hash; all pure.
+	Machine() porcupine.Model
+	// Operations are Machine's inputs. ClientId is the history's Op.Index; Call and Return are its
+	// times, where an operation of unknown outcome returns at history.Never. Intervals are closed:
+	// operations that share one moment are concurrent, and Porcupine sorts calls before returns.
+	Operations() []porcupine.Operation
+	// Simplify returns a problem with a legal order iff this one has one, but quicker to search;
+	// possible is false if it has proved that there is none.
+	Simplify() (simple Problem, possible bool)
+	// Groups is the number of sets of operations that can be left out as a whole, in the order of
+	// their first calls.
+	Groups() int
+	// Keep leaves out the groups for which keep is false.
+	Keep(keep func(group int) bool) Problem
+	// Weaken leaves out operation i, or some of what it demands; ok is false if it must stay as it is.
+	Weaken(i int) (weaker Problem, ok bool)
+	// Explain says which rule a small problem without a legal order breaks, and shows that it does.
+	// ops are all operations of the key.
+	Explain(ops []history.Op) Finding
+}
+
+// OpError is an operation that a model cannot read.
+type OpError struct {
+	Op     history.Op
+	Reason string
+}
+
+func (e *OpError) Error() string {
+	return fmt.Sprintf("operation %d of key %q (%s by p%d): %s", e.Op.Index, e.Op.Key, e.Op.Label(), e.Op.Process, e.Reason)
+}

@@ -1,0 +1,117 @@
+package checker
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"ordeal/history"
+)
+
+func smallHistory(r *rand.Rand) []history.Op {
+	return randomHistory(r, 3+r.IntN(9), 1+r.IntN(4), 1+r.IntN(4), r.IntN(4) != 0)
+}
+
+// plain is Porcupine's own answer, without anything of ours but the model.
+func plain(p Problem) bool { return porcupine.CheckOperations(p.Machine(), p.Operations()) }
+
+func picture(ops []history.Op) string { return history.Draw(ops, history.DrawOptions{}) }
+
+func TestSimplifyAgreesWithPorcupine(t *testing.T) {
+	cases := 60_000
+	if testing.Short() {
+		cases = 5_000
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	bad := 0
+	for range cases {
+		ops := smallHistory(r)
+		p, err := parseRegister(ops)
+		require.NoError(t, err)
+		want := plain(p)
+		got := decide(t.Context(), p, 1<<30)
+		if want != (got == legal) || got > illegal {
+			t.Fatalf("Porcupine says %v, simplified %v:\n%s", want, got, picture(ops))
+		}
+		if !want {
+			bad++
+		}
+	}
+	t.Logf("%d of %d illegal", bad, cases)
+	require.Greater(t, bad, cases/3)
+	require.Less(t, bad, cases*2/3)
+}
+
+// The same by rapid, which shrinks what it finds.
+func TestSimplifyAgreesWithPorcupineRapid(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		ops := randomHistory(r, rapid.IntRange(1, 12).Draw(t, "n"), rapid.IntRange(1, 6).Draw(t, "processes"),
+			rapid.IntRange(1, 8).Draw(t, "span"), rapid.Bool().Draw(t, "unique"))
+		p, err := parseRegister(ops)
+		require.NoError(t, err)
+		require.Equal(t, plain(p), decide(context.Background(), p, 1<<30) == legal, picture(ops))
+	})
+}
+
+// Leaving groups out and weakening may lose a violation, but must never make one.
+func TestReductionsNeverConvictTheInnocent(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 20_000 {
+		ops := smallHistory(r)
+		p, err := parseRegister(ops)
+		require.NoError(t, err)
+		if !plain(p) {
+			continue
+		}
+		mask := r.Uint64()
+		part := p.Keep(func(g int) bool { return mask>>(g%64)&1 == 0 })
+		require.True(t, plain(part), "groups %b of\n%s", mask, picture(ops))
+		for i := range p.Operations() {
+			if weaker, ok := p.Weaken(i); ok {
+				require.True(t, plain(weaker), "without %d of\n%s", i, picture(ops))
+			}
+		}
+	}
+}
+
+func TestWitnessesAreIllegalAndSmall(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	rules := map[string]int{}
+	checker := Linearizable(Register(), Budget{})
+	for range 6_000 {
+		ops := randomHistory(r, 4+r.IntN(25), 1+r.IntN(5), 1+r.IntN(6), true)
+		p, err := parseRegister(ops)
+		require.NoError(t, err)
+		if plain(p) {
+			continue
+		}
+		v := checker.Check(t.Context(), ops)
+		if len(v.Findings) == 0 && v.Reason[:4] == "none" {
+			continue // no operation was ok
+		}
+		require.Equal(t, Invalid, v.Status, v.Reason)
+		require.Len(t, v.Findings, 1)
+		f := v.Findings[0]
+		rules[f.Rule]++
+		require.NotEmpty(t, f.Ops)
+		require.LessOrEqual(t, len(f.Ops), 12, picture(ops))
+		require.NotContains(t, f.Text, "%!")
+		for _, step := range f.Proof {
+			require.NotContains(t, step, "%!")
+		}
+		if f.Rule == ruleOther && !strings.Contains(f.Text, "yet it found") && rules[f.Rule] < 6 {
+			var core []history.Op
+			for _, i := range f.Ops {
+				core = append(core, ops[i])
+			}
+			t.Logf("%s\n%s", f.Text, picture(core))
+		}
+	}
+	t.Log(rules)
+}

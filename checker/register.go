@@ -1,0 +1,265 @@
+package checker
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/anishathalye/porcupine"
+
+	"ordeal/history"
+)
+
+// Register is a key that is read, written and compared-and-set. It begins as null, which stands for
+// absent.
+//
+//   - read: the value, or null. One without an answer says nothing.
+//   - write: the value.
+//   - cas: [old,new]. If ok, the value was old. If it failed with a value, that was what it found, and
+//     it was not old; without one it failed for another reason and says nothing.
+//
+// A write or cas of unknown outcome took effect at some time after its call, or never; such a cas
+// changes nothing if the value is not old. Values are compared as JSON: white space, the order of
+// members and the escapes in strings do not matter, how a number is written does.
+func Register() Model { return Model{Name: "register", Parse: parseRegister} }
+
+// value is a number for a distinct value of one key.
+type value int32
+
+const (
+	none value = -1 // the call does not read, or does not write
+	null value = 0  // the initial value
+)
+
+// call is an operation of a register in the terms of this problem. It reads if reads is not none and
+// writes if writes is not none.
+type call struct {
+	index         int   // Op.Index
+	reads, writes value // what must be found, what is left behind
+	maybe         bool  // it may not have happened; then it has no effect unless it finds reads
+	absurd        bool  // a cas that failed although it found its old value: never legal
+	begin, end    time.Duration
+}
+
+// registerProblem is the Problem of a register.
+type registerProblem struct {
+	calls  []call
+	values []json.RawMessage // by value; shared with the problems made of this one
+	boxed  []any             // by value: states, boxed once
+	groups []value           // in the order of first calls; made by Groups
+}
+
+func parseRegister(ops []history.Op) (Problem, error) {
+	in := interner{ids: map[string]value{"null": null}, values: []json.RawMessage{json.RawMessage("null")}}
+	p := &registerProblem{calls: make([]call, 0, len(ops))}
+	for _, op := range ops {
+		c := call{index: op.Index, reads: none, writes: none, begin: op.Call, end: op.Return, maybe: op.Type == history.Info}
+		keep, reason := in.read(&c, op)
+		if reason != "" {
+			return nil, &OpError{Op: op, Reason: reason}
+		}
+		if keep {
+			p.calls = append(p.calls, c)
+		}
+	}
+	p.values = in.values
+	p.boxed = make([]any, len(p.values))
+	for v := range p.boxed {
+		p.boxed[v] = value(v)
+	}
+	return p, nil
+}
+
+// interner numbers the values of one key.
+type interner struct {
+	ids    map[string]value
+	values []json.RawMessage
+}
+
+// read fills c with what op says; keep is false if that is nothing.
+func (in *interner) read(c *call, op history.Op) (keep bool, reason string) {
+	switch op.F {
+	case "read":
+		if op.Type != history.OK {
+			return false, ""
+		}
+		c.reads, reason = in.value(op.Output)
+	case "write":
+		if op.Type == history.Fail {
+			return false, ""
+		}
+		c.writes, reason = in.value(op.Input)
+	case "cas":
+		return in.cas(c, op)
+	default:
+		return false, "a register knows read, write and cas"
+	}
+	return true, reason
+}
+
+func (in *interner) cas(c *call, op history.Op) (keep bool, reason string) {
+	from, to, ok := history.CASValue(op.Input)
+	if !ok {
+		return false, "the value of a cas should be [old,new]"
+	}
+	if c.reads, reason = in.value(from); reason != "" {
+		return false, reason
+	}
+	if op.Type != history.Fail {
+		c.writes, reason = in.value(to)
+		return true, reason
+	}
+	if len(op.Output) == 0 {
+		return false, ""
+	}
+	old := c.reads
+	c.reads, reason = in.value(op.Output)
+	c.absurd = c.reads == old
+	return true, reason
+}
+
+func (in *interner) value(raw json.RawMessage) (value, string) {
+	text, ok := canonical(raw)
+	if !ok {
+		return none, "its value is not JSON"
+	}
+	v, known := in.ids[text]
+	if !known {
+		v = value(len(in.values))
+		in.ids[text] = v
+		in.values = append(in.values, raw)
+	}
+	return v, ""
+}
+
+// canonical writes equal values alike; nothing at all is null. Plain values, which most are, are
+// taken as they stand.
+func canonical(raw json.RawMessage) (string, bool) {
+	if len(raw) == 0 {
+		return "null", true
+	}
+	if !slices.ContainsFunc(raw, func(c byte) bool { return c == '\\' || c == '{' || c <= ' ' || c >= 0x80 }) {
+		return string(raw), json.Valid(raw)
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, raw) != nil {
+		return "", false
+	}
+	if !utf8.Valid(raw) {
+		return compact.String(), true // decoding would make different values one
+	}
+	dec := json.NewDecoder(&compact)
+	dec.UseNumber()
+	var v any
+	if dec.Decode(&v) != nil {
+		return "", false
+	}
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return strings.TrimSuffix(text.String(), "\n"), err == nil
+}
+
+// Machine implements Problem; states are values.
+func (p *registerProblem) Machine() porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return p.boxed[null] },
+		Step: func(state, input, _ any) (bool, any) {
+			c := input.(*call)
+			switch {
+			case c.absurd:
+				return false, state
+			case c.reads != none && c.reads != state.(value):
+				return c.maybe, state
+			case c.writes == none:
+				return true, state
+			default:
+				return true, p.boxed[c.writes]
+			}
+		},
+		Equal: func(a, b any) bool { return a.(value) == b.(value) },
+		Hash:  func(state any) uint64 { return uint64(state.(value)+1) * 0x9e3779b97f4a7c15 },
+	}
+}
+
+// Operations implements Problem.
+func (p *registerProblem) Operations() []porcupine.Operation {
+	ops := make([]porcupine.Operation, len(p.calls))
+	for i := range p.calls {
+		c := &p.calls[i]
+		ops[i] = porcupine.Operation{ClientId: c.index, Input: c, Call: int64(c.begin), Return: int64(c.end)}
+	}
+	return ops
+}
+
+func (p *registerProblem) with(calls []call) *registerProblem {
+	return &registerProblem{calls: calls, values: p.values, boxed: p.boxed}
+}
+
+// Groups implements Problem: a group is a value, with all that write it and all that read it.
+func (p *registerProblem) Groups() int {
+	if p.groups != nil {
+		return len(p.groups)
+	}
+	first := make([]time.Duration, len(p.values))
+	for v := range first {
+		first[v] = math.MaxInt64
+	}
+	for _, c := range p.calls {
+		for _, v := range [...]value{c.reads, c.writes} {
+			if v == none {
+				continue
+			}
+			if first[v] == math.MaxInt64 {
+				p.groups = append(p.groups, v)
+			}
+			first[v] = min(first[v], c.begin)
+		}
+	}
+	slices.SortStableFunc(p.groups, func(a, b value) int { return cmp.Compare(first[a], first[b]) })
+	return len(p.groups)
+}
+
+// Keep implements Problem. To leave a value out is to drop its writers and its readers, and to let a
+// cas that replaced it count as a plain write of the new value. In a legal order of the whole, every
+// call that remains still finds its value: the last one to write before it wrote that value, so it
+// remains too. (A cas of unknown outcome that had no effect can be put last.)
+func (p *registerProblem) Keep(keep func(group int) bool) Problem {
+	kept := make([]bool, len(p.values))
+	for g := range p.Groups() {
+		kept[p.groups[g]] = keep(g)
+	}
+	var calls []call
+	for _, c := range p.calls {
+		if c.writes != none && !kept[c.writes] || c.writes == none && !kept[c.reads] {
+			continue
+		}
+		if c.reads != none && !kept[c.reads] {
+			c.reads = none
+		}
+		calls = append(calls, c)
+	}
+	return p.with(calls)
+}
+
+// Weaken implements Problem: a read is left out, a cas becomes a plain write, a write must stay, for
+// without it those that read its value would be convicted.
+func (p *registerProblem) Weaken(i int) (Problem, bool) {
+	c := p.calls[i]
+	switch {
+	case c.writes == none:
+		return p.with(slices.Delete(slices.Clone(p.calls), i, i+1)), true
+	case c.reads != none:
+		calls := slices.Clone(p.calls)
+		calls[i].reads = none
+		return p.with(calls), true
+	default:
+		return nil, false
+	}
+}

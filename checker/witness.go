@@ -1,0 +1,121 @@
+package checker
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"ordeal/history"
+)
+
+// A witness is cut out of a key's history in four steps, each of which keeps it without a legal
+// order: the shortest prefix that has none; the fewest groups of that (whole groups, so that a
+// value never loses its writer); then single reads and single demands; and at the end Porcupine is
+// asked about what is left, without any simplification of ours.
+
+// witness searches a small part of p that has no legal order either; ops are those that p was parsed
+// from. It stops when ctx is done and returns the smallest part found so far.
+func witness(ctx context.Context, m Model, ops []history.Op, p Problem, memory int64) Problem {
+	w := witnessSearch{ctx: ctx, memory: memory}
+	p = w.prefix(m, ops, p)
+	for {
+		before := p
+		p = w.singles(w.groups(p))
+		if p == before || ctx.Err() != nil {
+			return p
+		}
+	}
+}
+
+type witnessSearch struct {
+	ctx    context.Context
+	memory int64
+}
+
+func (w *witnessSearch) illegal(p Problem) bool { return decide(w.ctx, p, w.memory) == illegal }
+
+// prefix finds the shortest illegal prefix. Linearizability is prefix-closed, so this is a binary
+// search over the completions.
+func (w *witnessSearch) prefix(m Model, ops []history.Op, whole Problem) Problem {
+	ends := make([]history.Op, 0, len(ops))
+	for _, op := range ops {
+		if op.Return != history.Never {
+			ends = append(ends, op)
+		}
+	}
+	slices.SortFunc(ends, func(a, b history.Op) int { return cmp.Compare(a.Return, b.Return) })
+	best := whole
+	low, high := 0, len(ends)-1 // the answer is in ends[low:high+1], or it is the whole
+	for low <= high && w.ctx.Err() == nil {
+		mid := (low + high) / 2
+		p, err := m.Parse(cut(ops, ends[mid]))
+		if err == nil && w.illegal(p) {
+			best, high = p, mid-1
+		} else {
+			low = mid + 1
+		}
+	}
+	return best
+}
+
+// cut is what was known when last returned: operations that were open then have an unknown outcome.
+func cut(ops []history.Op, last history.Op) []history.Op {
+	var known []history.Op
+	for _, op := range ops {
+		if op.Call > last.Return {
+			continue
+		}
+		if op.Return > last.Return {
+			op.Type, op.Output, op.Return, op.Ended = history.Info, nil, history.Never, history.Never
+		}
+		known = append(known, op)
+	}
+	return known
+}
+
+// groups leaves out groups by delta debugging (Zeller & Hildebrandt, IEEE TSE 28(2), 2002). It tries
+// the latest first, since the last completion of a shortest prefix always belongs to the violation.
+func (w *witnessSearch) groups(p Problem) Problem {
+	for parts := 2; w.ctx.Err() == nil; {
+		n := p.Groups()
+		parts = min(parts, n)
+		smaller := w.fewer(p, n, parts)
+		switch {
+		case smaller != nil:
+			p = smaller
+			parts = max(parts-1, 2)
+		case parts >= n:
+			return p
+		default:
+			parts *= 2
+		}
+	}
+	return p
+}
+
+// fewer tries to do with one of parts of the groups, then without one of them.
+func (w *witnessSearch) fewer(p Problem, n, parts int) Problem {
+	if n < 2 {
+		return nil
+	}
+	for _, alone := range [...]bool{true, false} {
+		for k := parts - 1; k >= 0 && w.ctx.Err() == nil; k-- {
+			from, to := k*n/parts, (k+1)*n/parts
+			part := p.Keep(func(g int) bool { return (g >= from && g < to) == alone })
+			if w.illegal(part) {
+				return part
+			}
+		}
+	}
+	return nil
+}
+
+// singles weakens single operations as long as what is left stays illegal.
+func (w *witnessSearch) singles(p Problem) Problem {
+	for i := len(p.Operations()) - 1; i >= 0 && w.ctx.Err() == nil; i-- {
+		if weaker, ok := p.Weaken(i); ok && w.illegal(weaker) {
+			p = weaker
+		}
+	}
+	return p
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"ordeal"
+	"ordeal/history"
+	"ordeal/internal/term"
+	"ordeal/results"
+)
+
+// viewer shows a run while it goes on. Its methods are called one after another.
+type viewer interface {
+	watch(ordeal.Progress)
+	end()
+}
+
+// plainEvery is the time between two lines where nothing can be drawn.
+const plainEvery = 10 * time.Second
+
+// newScreen draws on f if it is a terminal that wants it, and writes plain lines otherwise.
+func newScreen(f *os.File) viewer {
+	if term.Interactive(f) {
+		return &block{live: term.NewLive(f)}
+	}
+	return &plain{w: f}
+}
+
+// block is the live view of a terminal.
+type block struct {
+	live *term.Live
+	rate float64 // smoothed
+}
+
+func (b *block) end() { b.live.Clear() }
+
+func (b *block) watch(p ordeal.Progress) {
+	b.rate += (p.Rate - b.rate) / 4
+	b.live.Draw([]string{
+		fmt.Sprintf("  %s %s/%s   %s ops  %s/s  %s", bar(p.Elapsed, p.Load, 18), seconds(p.Elapsed), seconds(p.Load),
+			thousands(p.Ops.All()), thousands(int(b.rate)), shares(p.Ops)),
+		"  " + nodes(p.Nodes),
+		"  now  " + windows(p),
+		fmt.Sprintf("  p50 %s  p99 %s", latency(p.P50), latency(p.P99)),
+	})
+}
+
+// plain is a line every ten seconds.
+type plain struct {
+	w    io.Writer
+	last time.Duration
+}
+
+func (v *plain) end() {}
+
+func (v *plain) watch(p ordeal.Progress) {
+	if p.Elapsed-v.last < plainEvery {
+		return
+	}
+	v.last = p.Elapsed
+	_, _ = fmt.Fprintf(v.w, "%s/%s  %s ops  %s  now: %s\n", seconds(p.Elapsed), seconds(p.Load), thousands(p.Ops.All()), shares(p.Ops), windows(p))
+}
+
+// jsonView is one JSON object a line on stdout: progress about once a second, then the verdict.
+type jsonView struct {
+	enc  *json.Encoder
+	last time.Duration
+}
+
+func (v *jsonView) end() {}
+
+func (v *jsonView) watch(p ordeal.Progress) {
+	if p.Elapsed-v.last < time.Second {
+		return
+	}
+	v.last = p.Elapsed
+	_ = v.enc.Encode(map[string]any{ // a reader that is gone cannot be told
+		"event": "progress", "elapsed": p.Elapsed, "load": p.Load, "ops": p.Ops, "windows": len(p.Windows), "dir": p.Out,
+	})
+}
+
+// verdictLine is the last line of --json.
+type verdictLine struct {
+	Event   string          `json:"event"`
+	Dir     string          `json:"dir"`
+	Seed    uint64          `json:"seed"`
+	Verdict results.Verdict `json:"verdict"`
+}
+
+func (v *jsonView) verdict(r *ordeal.Result) {
+	_ = v.enc.Encode(verdictLine{"verdict", r.Dir.Path(), r.Seed, r.Verdict})
+}
+
+func bar(done, all time.Duration, width int) string {
+	filled := min(width, int(int64(width)*int64(done)/int64(max(all, 1))))
+	return "▕" + strings.Repeat("█", filled) + strings.Repeat(" ", width-filled) + "▏"
+}
+
+func nodes(all []ordeal.NodeProgress) string {
+	var parts []string
+	for _, n := range all {
+		role := "follower"
+		sign := "●"
+		switch {
+		case n.State == "paused":
+			sign, role = "⏸", "paused"
+		case n.State == "down":
+			sign, role = "✖", "down"
+		case !n.Answers:
+			sign, role = "?", "silent"
+		case n.Leads:
+			role = "LEADER"
+		}
+		if n.Answers {
+			role += fmt.Sprintf(" t%d", n.Term)
+		}
+		parts = append(parts, fmt.Sprintf("%s %s %s", n.ID, sign, role))
+	}
+	return strings.Join(parts, "   ")
+}
+
+func windows(p ordeal.Progress) string {
+	if len(p.Windows) == 0 {
+		return "no fault"
+	}
+	var parts []string
+	for i, w := range p.Windows {
+		parts = append(parts, fmt.Sprintf("%s until %s", aimed(w), seconds(p.Until[i])))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// aimed is a fault with its target: pause n3 (leader).
+func aimed(w history.Window) string {
+	text := strings.TrimSpace(w.Fault + " " + strings.Join(w.Target, ","))
+	if w.Role != "" {
+		text += " (" + w.Role + ")"
+	}
+	return text
+}
+
+func shares(c results.Counts) string {
+	all := float64(max(1, c.All()))
+	return fmt.Sprintf("ok %.1f%%  info %.1f%%  fail %.1f%%", 100*float64(c.OK)/all, 100*float64(c.Info)/all, 100*float64(c.Fail)/all)
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1fs", d.Seconds()) }
+
+func latency(d time.Duration) string { return fmt.Sprintf("%.1fms", float64(d.Microseconds())/1000) }
+
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

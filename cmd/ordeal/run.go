@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"ordeal"
+	"ordeal/internal/sandbox"
+	"ordeal/internal/term"
+	"ordeal/kv/bugs"
+	"ordeal/nemesis"
+	"ordeal/results"
+	"ordeal/systems"
+	"ordeal/workloads"
+)
+
+// trialFlags are the flags of run and soak that describe one trial.
+type trialFlags struct {
+	config      ordeal.Config
+	system      string
+	schedule    string
+	nodes, keys int
+	concurrency int
+	timeOfLoad  time.Duration
+	set         *pflag.FlagSet
+}
+
+func (t *trialFlags) bind(c *cobra.Command) {
+	f := c.Flags()
+	t.set = f
+	f.StringVar(&t.system, "system", systems.Kinds()[0].Name, "system under test: "+systemNames())
+	f.IntVar(&t.nodes, "nodes", 5, "nodes of the cluster")
+	f.DurationVar(&t.timeOfLoad, "time", 30*time.Second, "length of the load")
+	f.IntVar(&t.concurrency, "concurrency", 0, "clients at a time (default two a node)")
+	f.Float64Var(&t.config.Rate, "rate", 0, "operations per second over all clients (default as fast as possible)")
+	f.IntVar(&t.keys, "keys", 5, "keys in use at a time")
+	f.StringVar(&t.config.Bug, "bug", "", "plant a bug in kv: an id or the path of a diff; known: "+bugNames())
+	f.StringVar(&t.config.Out, "out", results.DefaultOut, "directory for the run's directory")
+	for flag, names := range map[string]string{"system": systemNames(), "bug": bugNames()} {
+		complete(c, flag, strings.Split(names, ", "))
+	}
+}
+
+// complete offers fixed words for a flag.
+func complete(c *cobra.Command, flag string, words []string) {
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)) // fails only for a flag that does not exist
+}
+
+// read makes the config of a trial from flags and arguments, checked.
+func (t *trialFlags) read(args []string) (ordeal.Config, error) {
+	c := t.config
+	// Zero means "the default" in a Config, but on a command line somebody has written it.
+	for _, name := range []string{"nodes", "time", "concurrency", "keys", "seed"} {
+		if f := t.set.Lookup(name); f != nil && f.Changed && (f.Value.String() == "0" || f.Value.String() == "0s") {
+			return c, &ordeal.UsageError{Err: fmt.Errorf("--%s: it must not be 0", name)}
+		}
+	}
+	c.Nodes, c.Time, c.Concurrency, c.Keys = t.nodes, t.timeOfLoad, t.concurrency, t.keys
+	if len(args) > 0 {
+		c.Workload = args[0]
+	}
+	system, err := systems.New(t.system, systems.Options{})
+	if err != nil {
+		return c, &ordeal.UsageError{Err: err}
+	}
+	c.System = system
+	if c.Schedule, err = readSchedule(t.schedule); err != nil {
+		return c, &ordeal.UsageError{Err: err}
+	}
+	return c, c.Check()
+}
+
+func readSchedule(path string) (*nemesis.Schedule, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("--schedule: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	s, err := nemesis.ReadSchedule(path, f)
+	return &s, err
+}
+
+func runCommand() *cobra.Command {
+	var (
+		flags  trialFlags
+		asJSON bool
+	)
+	c := &cobra.Command{
+		Use:   "run [WORKLOAD]",
+		Short: "Run one trial and judge it",
+		Long: `Run one trial and judge it.
+
+Workloads:
+` + workloadHelp() + `
+Faults, as NAME[:SHAPE][@TARGET], in a list such as kill,pause@leader,partition:isolate@n2:
+` + faultHelp() + `
+Targets: one, leader, minority, majority, all, or a node such as n2. "all" is every fault, "none" is none.`,
+		Example: `  ordeal run                                    five nodes, 30 s of kills, pauses and partitions
+  ordeal run --bug leader-local-read            the same with a planted bug: it must be convicted
+  ordeal run --faults pause@leader --time 1m    the leader stops again and again
+  ordeal run --schedule results/latest/schedule.json`,
+		Args:      usageArgs(cobra.MaximumNArgs(1)),
+		ValidArgs: workloadNames(),
+		RunE: func(c *cobra.Command, args []string) error {
+			config, err := flags.read(args)
+			if err != nil {
+				return err
+			}
+			code, err := ordeal.Sandboxed(func() int { return runInside(config, asJSON, c.OutOrStdout()) })
+			return orSkipped(code, err, c.OutOrStdout())
+		},
+	}
+	flags.bind(c)
+	f := c.Flags()
+	f.StringVar(&flags.config.Faults, "faults", "", `faults to inject (default "all", or what the bug names)`)
+	f.Uint64Var(&flags.config.Seed, "seed", 0, "seed of schedule and operations (default drawn)")
+	f.StringVar(&flags.schedule, "schedule", "", "file with the schedule to use instead of a drawn one")
+	f.BoolVar(&asJSON, "json", false, "print events as JSON lines")
+	complete(c, "faults", append(nemesis.Names(), "all", "none"))
+	return c
+}
+
+// orSkipped turns the lack of a sandbox into a verdict: nothing was shown, so it is unknown; where
+// ORDEAL_REQUIRE insists on a network it is a failure.
+func orSkipped(code int, err error, stdout io.Writer) error {
+	var unavailable *sandbox.Unavailable
+	switch {
+	case errors.As(err, &unavailable) && !ordeal.Required("net"):
+		_, _ = fmt.Fprintln(stdout, "UNKNOWN  skipped:", unavailable)
+		return exit(exitUnknown)
+	case err != nil:
+		return err
+	}
+	return exit(code)
+}
+
+// runInside is the run itself, inside the sandbox.
+func runInside(config ordeal.Config, asJSON bool, stdout io.Writer) int {
+	ctx, stop := onInterrupt()
+	defer stop()
+	var view viewer = newScreen(os.Stderr)
+	if asJSON {
+		view = &jsonView{enc: json.NewEncoder(stdout)}
+	}
+	config.Watch = view.watch
+	r, err := ordeal.Run(ctx, config)
+	view.end()
+	if err != nil {
+		return code(err, os.Stderr)
+	}
+	if asJSON {
+		view.(*jsonView).verdict(r)
+	} else {
+		_, _ = fmt.Fprint(stdout, r.Text(term.Colour(os.Stdout)))
+	}
+	return int(verdictExit(r.Verdict.Status))
+}
+
+// onInterrupt is a context that the first SIGINT ends; the second ends the process, and with it, since
+// it is the sandbox's first, every node.
+func onInterrupt() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt)
+	go func() {
+		if _, ok := <-signals; !ok {
+			return
+		}
+		cancel()
+		if _, ok := <-signals; ok {
+			os.Exit(128 + int(syscall.SIGINT))
+		}
+	}()
+	return ctx, func() { signal.Stop(signals); close(signals); cancel() }
+}
+
+func workloadNames() []string {
+	var names []string
+	for _, k := range workloads.Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+func workloadHelp() string {
+	var b strings.Builder
+	for _, k := range workloads.Kinds() {
+		fmt.Fprintf(&b, "  %-10s %s\n", k.Name, k.Doc)
+	}
+	return b.String()
+}
+
+func faultHelp() string {
+	var b strings.Builder
+	for _, k := range nemesis.Kinds() {
+		fmt.Fprintf(&b, "  %-10s %s\n", k.Name, k.Doc)
+		if k.Param != "" {
+			fmt.Fprintf(&b, "  %-10s %s: %s\n", "", k.Param, strings.Join(k.VariantNames(), ", "))
+		}
+	}
+	return b.String()
+}
+
+func systemNames() string {
+	var names []string
+	for _, k := range systems.Kinds() {
+		names = append(names, k.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+func bugNames() string {
+	all, err := bugs.All()
+	if err != nil {
+		return err.Error()
+	}
+	var names []string
+	for _, b := range all {
+		names = append(names, b.ID)
+	}
+	return strings.Join(names, ", ")
+}

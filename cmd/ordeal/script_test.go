@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"ordeal"
+	"ordeal/internal/sandbox"
+	"ordeal/systems"
+)
+
+func TestMain(m *testing.M) {
+	if code, isNode := systems.RunNode(os.Args); isNode {
+		os.Exit(code)
+	}
+	testscript.Main(m, map[string]func(){"ordeal": main})
+}
+
+// TestScripts drives the command line as a person would; each script in testdata tells a story.
+func TestScripts(t *testing.T) {
+	noSandbox := sandbox.Probe()
+	if noSandbox != nil && ordeal.Required("net") {
+		t.Fatal(noSandbox)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("GOCACHE", os.Getenv("GOCACHE"))
+			return nil
+		},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": exitsWith},
+		Condition: func(string) (bool, error) { return noSandbox == nil, nil }, // the only one is [sandbox]
+	})
+}
+
+// exitsWith runs ordeal and demands an exit code: code 254 run nosuch.
+func exitsWith(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec("ordeal", args[1:]...)
+	got := "0"
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = strconv.Itoa(exit.ExitCode())
+	} else {
+		ts.Check(err)
+	}
+	if got != args[0] {
+		ts.Fatalf("ordeal %s: exit %s, not %s", strings.Join(args[1:], " "), got, args[0])
+	}
+}

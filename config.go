@@ -1,0 +1,170 @@
+package ordeal
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	mathrand "math/rand/v2"
+	"strings"
+	"time"
+
+	"ordeal/kv/bugs"
+	"ordeal/nemesis"
+	"ordeal/results"
+	"ordeal/systems"
+	"ordeal/workloads"
+)
+
+// Config says what to put on trial and how. Its zero value is the default trial: the reference KV on
+// five nodes, the register workload, thirty seconds of kills, pauses and partitions.
+type Config struct {
+	Workload    string         // "" is register
+	System      systems.System // nil is the reference KV
+	Nodes       int            // 0 is 5
+	Faults      string         // as nemesis.ParseSpecs reads it; "" is "all", or what Bug's header names
+	Time        time.Duration  // of the load; 0 is 30 s
+	Seed        uint64         // 0 draws one
+	Concurrency int            // clients at a time; 0 is two a node
+	Rate        float64        // operations per second over all clients; 0 is as fast as possible
+	Keys        int            // in use at a time; 0 is 5
+	Timeout     time.Duration  // of one operation; 0 is 500 ms
+
+	// Bug is a planted bug of the reference KV: an id, or the path of a diff.
+	Bug string
+	// Schedule replaces the one that is drawn from Seed and Faults.
+	Schedule *nemesis.Schedule
+	// Bound is the time after the last heal within which every node must have answered; 0 is 10 s.
+	Bound time.Duration
+	// Out is the directory in which the run's directory is made; "" is results/_runs.
+	Out string
+	// Watch is told how the run goes, about five times a second, from one goroutine.
+	Watch func(Progress)
+}
+
+// UsageError is a mistake in what was asked for: nothing was started.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// limits are the values that make sense; all are inclusive.
+var limits = []struct {
+	name     string
+	min, max float64
+	get      func(Config) float64
+}{
+	{"nodes", 1, 25, func(c Config) float64 { return float64(c.Nodes) }},
+	{"time (seconds)", 1, 30 * 24 * 3600, func(c Config) float64 { return c.Time.Seconds() }},
+	{"concurrency", 1, 10_000, func(c Config) float64 { return float64(c.Concurrency) }},
+	{"rate", 0, 10_000_000, func(c Config) float64 { return c.Rate }},
+	{"keys", 1, 100_000, func(c Config) float64 { return float64(c.Keys) }},
+	{"timeout (seconds)", 0.001, 3600, func(c Config) float64 { return c.Timeout.Seconds() }},
+	{"recovery bound (seconds)", 0.1, 3600, func(c Config) float64 { return c.Bound.Seconds() }},
+}
+
+// plan is a Config with nothing left open.
+type plan struct {
+	Config
+	specs    []nemesis.Spec
+	bug      *bugs.Bug
+	schedule nemesis.Schedule
+	workload workloads.Workload
+}
+
+// Check reports the first thing in c that cannot be run, as a *UsageError, and starts nothing.
+func (c Config) Check() error {
+	_, err := c.plan()
+	return err
+}
+
+func (c Config) plan() (*plan, error) {
+	p := &plan{Config: c}
+	p.defaults()
+	for _, check := range []func() error{p.checkLimits, p.checkBug, p.checkWorkload, p.checkSchedule} {
+		if err := check(); err != nil {
+			return nil, &UsageError{err}
+		}
+	}
+	return p, nil
+}
+
+func (p *plan) defaults() {
+	set(&p.Workload, workloads.Kinds()[0].Name)
+	set(&p.Nodes, 5)
+	set(&p.Time, 30*time.Second)
+	set(&p.Concurrency, 2*p.Nodes)
+	set(&p.Keys, 5)
+	set(&p.Timeout, 500*time.Millisecond)
+	set(&p.Bound, 10*time.Second)
+	set(&p.Out, results.DefaultOut)
+	for p.Seed == 0 {
+		var b [8]byte
+		_, _ = rand.Read(b[:]) // never fails
+		p.Seed = uint64(binary.LittleEndian.Uint32(b[:]))
+	}
+}
+
+// set fills in a zero value.
+func set[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+func (p *plan) checkLimits() error {
+	for _, l := range limits {
+		if v := l.get(p.Config); v < l.min || v > l.max {
+			return fmt.Errorf("%s: %v is not within %v and %v", l.name, v, l.min, l.max)
+		}
+	}
+	return nil
+}
+
+func (p *plan) checkBug() error {
+	if p.Bug == "" {
+		if p.System == nil {
+			p.System = systems.NewKV(systems.Options{})
+		}
+		set(&p.Faults, "all")
+		return nil
+	}
+	if p.System != nil && p.System.Name() != "kv" {
+		return fmt.Errorf("bug %s: bugs are planted in kv, not in %s", p.Bug, p.System.Name())
+	}
+	bug, err := bugs.Find(p.Bug)
+	if err != nil {
+		return err
+	}
+	p.bug = &bug
+	set(&p.Faults, strings.Join(bug.Faults, ","))
+	return nil
+}
+
+func (p *plan) checkWorkload() (err error) {
+	p.workload, err = workloads.New(p.Workload, workloads.Options{Keys: p.Keys})
+	return err
+}
+
+func (p *plan) checkSchedule() (err error) {
+	if p.specs, err = nemesis.ParseSpecs(p.Faults); err != nil {
+		return err
+	}
+	if p.Schedule != nil {
+		p.schedule = *p.Schedule
+	} else {
+		rng := mathrand.New(mathrand.NewPCG(p.Seed, 0))
+		if p.schedule, err = nemesis.Plan(rng, p.specs, p.Time, p.Nodes); err != nil {
+			return err
+		}
+	}
+	if err := p.schedule.Check(p.Nodes); err != nil {
+		return fmt.Errorf("schedule: %w", err)
+	}
+	if end := p.schedule.End(); end > p.Time {
+		return fmt.Errorf("schedule: it ends after %v, the load after %v", end, p.Time)
+	}
+	return nil
+}

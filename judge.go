@@ -1,0 +1,209 @@
+package ordeal
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"ordeal/checker"
+	"ordeal/history"
+	"ordeal/results"
+	"ordeal/workloads"
+)
+
+// Judge decides what the run in a directory was, from its history and apply logs alone, and writes
+// verdict.json and all reports. A run whose harness died is judged as far as it was recorded.
+func Judge(ctx context.Context, path string) (results.Verdict, error) {
+	dir, err := results.Open(path)
+	if err != nil {
+		return results.Verdict{}, err
+	}
+	manifest, err := dir.ReadManifest()
+	if err != nil {
+		return results.Verdict{}, err
+	}
+	c, err := openCase(dir.History(), manifest)
+	if err != nil {
+		return results.Verdict{}, err
+	}
+	if err := c.readApplyLogs(dir.Nodes()); err != nil {
+		return results.Verdict{}, err
+	}
+	verdict, err := c.judge(ctx, append(clientChecks, trialChecks...))
+	if err != nil {
+		return verdict, err
+	}
+	if err := dir.WriteVerdict(verdict); err != nil {
+		return verdict, err
+	}
+	return verdict, results.Render(dir)
+}
+
+// JudgeHistory judges a history.jsonl alone: whether the operations of its clients are legal for a
+// workload. Nothing is written.
+func JudgeHistory(ctx context.Context, file, workload string) (results.Verdict, error) {
+	c, err := openCase(file, results.Manifest{Workload: workload})
+	if err != nil {
+		return results.Verdict{}, err
+	}
+	return c.judge(ctx, clientChecks)
+}
+
+// trialCase is all that is known of a run when it is judged.
+type trialCase struct {
+	manifest  results.Manifest
+	events    []history.Event
+	ops       []history.Op
+	windows   []history.Window
+	torn      string
+	applyLogs map[string][]history.Applied
+}
+
+func openCase(file string, m results.Manifest) (*trialCase, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("read history: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	h, err := history.Read(filepath.Base(file), f)
+	if err != nil {
+		return nil, err
+	}
+	c := &trialCase{manifest: m, events: h.Events, torn: h.Torn}
+	if c.ops, err = history.Pair(h.Events); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
+	}
+	if c.windows, err = history.Windows(h.Events); err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(file), err)
+	}
+	return c, nil
+}
+
+// readApplyLogs reads nodes/*.apply.jsonl; a system that writes none has none.
+func (c *trialCase) readApplyLogs(nodes string) error {
+	const suffix = ".apply.jsonl"
+	files, err := filepath.Glob(filepath.Join(nodes, "*"+suffix))
+	if err != nil {
+		return fmt.Errorf("find apply logs: %w", err)
+	}
+	c.applyLogs = map[string][]history.Applied{}
+	for _, file := range files {
+		f, err := os.Open(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read apply log: %w", err)
+		}
+		name := filepath.Base(file)
+		applied, _, err := history.ReadApplyLog(name, f)
+		_ = f.Close()
+		if err != nil {
+			return err
+		}
+		c.applyLogs[strings.TrimSuffix(name, suffix)] = applied
+	}
+	return nil
+}
+
+// check is one question put to a run; it answers with a row for each checker.
+type check func(context.Context, *trialCase) ([]checker.Verdict, error)
+
+// clientChecks need only the operations; trialChecks need the whole run.
+var (
+	clientChecks = []check{operations}
+	trialChecks  = []check{applyLogs, stateHashes, liveness, evidence}
+)
+
+// judge asks all checks and takes the worst answer.
+func (c *trialCase) judge(ctx context.Context, checks []check) (results.Verdict, error) {
+	v := results.Verdict{
+		Checkers: []results.CheckerRow{}, Findings: []results.Finding{},
+		Windows: c.windows, RecoveryMS: c.recovery(), Ops: c.counts(),
+	}
+	for _, check := range checks {
+		began := time.Now()
+		rows, err := check(ctx, c)
+		if err != nil {
+			return v, err
+		}
+		for _, row := range rows {
+			if row.Elapsed == 0 {
+				row.Elapsed = time.Since(began)
+			}
+			c.add(&v, row)
+		}
+	}
+	slices.SortStableFunc(v.Findings, func(a, b results.Finding) int { return cmp.Compare(a.From, b.From) })
+	return v, nil
+}
+
+// add puts one checker's answer into the verdict. The worst status wins, and of equals the first.
+func (c *trialCase) add(v *results.Verdict, row checker.Verdict) {
+	if row.Status > v.Status {
+		v.Status, v.Reason = row.Status, row.Checker+": "+row.Reason
+	}
+	v.Checkers = append(v.Checkers, results.CheckerRow{
+		Name: row.Checker, Status: row.Status, Reason: row.Reason, Engine: row.Engine,
+		ElapsedMS: float64(row.Elapsed.Microseconds()) / 1000,
+	})
+	for _, f := range row.Findings {
+		v.Findings = append(v.Findings, results.Finding{Finding: f, Checker: row.Checker, Window: c.windowOf(f)})
+	}
+}
+
+// windowOf names the fault during which a violation came to light: of those active between its first
+// call and its last return, the one that began last.
+func (c *trialCase) windowOf(f checker.Finding) string {
+	var in *history.Window
+	for i := range c.windows {
+		if w := &c.windows[i]; w.From <= f.To && f.From <= w.To && (in == nil || w.From > in.From) {
+			in = w
+		}
+	}
+	if in == nil {
+		return ""
+	}
+	to := "end"
+	if in.To != history.Never {
+		to = fmt.Sprintf("%.2fs", in.To.Seconds())
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s", in.Fault, strings.Join(in.Target, ","))) + fmt.Sprintf(" %.2fs–%s", in.From.Seconds(), to)
+}
+
+func (c *trialCase) counts() (n results.Counts) {
+	for _, op := range c.ops {
+		switch op.Type {
+		case history.OK:
+			n.OK++
+		case history.Fail:
+			n.Fail++
+		default:
+			n.Info++
+		}
+	}
+	return n
+}
+
+// operations lets the workload's own checkers judge.
+func operations(ctx context.Context, c *trialCase) ([]checker.Verdict, error) {
+	w, err := workloads.New(c.manifest.Workload, workloads.Options{Keys: 1})
+	if err != nil {
+		return nil, err
+	}
+	var rows []checker.Verdict
+	for _, k := range w.Checkers {
+		began := time.Now()
+		row := k.Check(ctx, c.ops)
+		row.Elapsed = time.Since(began)
+		rows = append(rows, row)
+	}
+	return rows, nil
+}

@@ -1,0 +1,202 @@
+package kv
+
+import (
+	"fmt"
+	"time"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// Storage keeps what raft promises.
+type Storage interface {
+	// Save begins a write and returns at once. When all of it is synced, and not before, the driver calls
+	// Core.Saved, from outside of Save. A crash before that leaves all of the write or nothing of it.
+	// There is never more than one write under way.
+	Save(w *Write)
+}
+
+// Write is one atomic change of what is on disk.
+type Write struct {
+	Hard *pb.HardState
+	// Snapshot, if not nil, is of the replica's own state; the log up to Drop, included, is not needed
+	// any more.
+	Snapshot *pb.Snapshot
+	Drop     uint64
+	// Appends are what raft wants written, in this order, after that: each a snapshot from the leader
+	// that replaces the log, or entries that overwrite the log from their first index on, or neither.
+	Appends []*pb.Message
+}
+
+// Image is what a disk holds when a replica starts on it.
+type Image struct {
+	Hard     *pb.HardState
+	Snapshot *pb.Snapshot
+	Entries  []*pb.Entry
+}
+
+// Transport carries messages to other nodes. It may lose them, it must not block.
+type Transport interface {
+	Send(m *pb.Message)
+}
+
+// Journal is told what a replica does to its state; see ApplyLog.
+type Journal interface {
+	Boot(from uint64)
+	Apply(index, term uint64, data []byte)
+	Restore(index, term uint64)
+	Leader(term uint64)
+}
+
+// CoreConfig is what a Core is given from outside.
+type CoreConfig struct {
+	ID             uint64
+	Boot           uint64 // random, new at each start
+	ElectionTicks  int
+	HeartbeatTicks int
+	SnapshotEvery  uint64 // applied entries between snapshots
+	Storage        Storage
+	Transport      Transport
+	Journal        Journal
+	Logger         raft.Logger
+}
+
+// Core is one replica without its surroundings: no goroutine, no clock, no I/O of its own. It is driven
+// by Tick, Step, Submit, Saved and the reports of the transport, each followed (singly or in a batch)
+// by Process. It must be used by one goroutine at a time.
+type Core struct {
+	cfg   CoreConfig
+	raft  *raft.RawNode
+	mem   *raft.MemoryStorage // the log that is on disk, as raft reads it
+	state *state
+
+	conf     *pb.ConfState // membership at the applied index
+	applied  uint64
+	snapshot uint64 // index of the newest snapshot
+
+	hard    *pb.HardState // newest, ahead of the disk at times
+	synced  *pb.HardState // of the last write
+	unsaved []*pb.Message // MsgStorageAppend, for the next write
+	writing *Write        // under way
+	broken  error         // a write that failed
+
+	leader uint64
+	role   raft.StateType
+	ticks  uint64
+
+	writes writes
+	reads  reads
+}
+
+// NewCore starts a replica on what its disk holds. When it returns, every entry that the disk knows to
+// be committed has been applied.
+func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
+	st, err := decodeState(disk.Snapshot.GetData())
+	if err != nil {
+		return nil, fmt.Errorf("load snapshot: %w", err)
+	}
+	mem := raft.NewMemoryStorage()
+	if err := mem.ApplySnapshot(disk.Snapshot); err != nil {
+		return nil, fmt.Errorf("load snapshot: %w", err)
+	}
+	if err := mem.Append(disk.Entries); err != nil {
+		return nil, fmt.Errorf("load log: %w", err)
+	}
+	if err := mem.SetHardState(disk.Hard); err != nil {
+		return nil, fmt.Errorf("load hard state: %w", err)
+	}
+	meta := disk.Snapshot.GetMetadata()
+	rn, err := raft.NewRawNode(&raft.Config{
+		ID: cfg.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: cfg.HeartbeatTicks,
+		Storage: mem, Applied: meta.GetIndex(), AsyncStorageWrites: true,
+		MaxSizePerMsg: 1 << 20, MaxCommittedSizePerReady: 4 << 20, MaxUncommittedEntriesSize: 64 << 20,
+		MaxInflightMsgs: 256, MaxInflightBytes: 16 << 20,
+		PreVote: true, CheckQuorum: true, ReadOnlyOption: raft.ReadOnlySafe,
+		Logger: quiet{cfg.Logger},
+	})
+	if err != nil {
+		return nil, err
+	}
+	c := &Core{
+		cfg: cfg, raft: rn, mem: mem, state: st,
+		conf: meta.GetConfState(), applied: meta.GetIndex(), snapshot: meta.GetIndex(),
+		hard: disk.Hard, synced: disk.Hard,
+		writes: writes{waiting: make(map[uint64]write)},
+	}
+	cfg.Journal.Boot(c.applied)
+	return c, c.Process()
+}
+
+// Tick moves raft's clock by one tick and answers the requests whose deadline has passed.
+func (c *Core) Tick(now time.Time) {
+	c.ticks++
+	c.raft.Tick()
+	c.expireWrites(now)
+	c.expireReads(now)
+	if c.ticks%uint64(2*c.cfg.HeartbeatTicks) == 0 {
+		c.retryReads()
+	}
+}
+
+// Step takes in a message from another node. One that raft has no use for is as good as lost.
+func (c *Core) Step(m *pb.Message) {
+	if err := c.raft.Step(m); err != nil {
+		c.cfg.Logger.Debugf("%s from %d: %v", m.GetType(), m.GetFrom(), err)
+	}
+}
+
+// Submit takes in a client's request.
+func (c *Core) Submit(r *Request) {
+	if r.Op == Get {
+		c.reads.unasked = append(c.reads.unasked, r)
+	} else {
+		c.writes.unproposed = append(c.writes.unproposed, r)
+	}
+}
+
+// Unreachable reports that a message to a node was lost.
+func (c *Core) Unreachable(id uint64) { c.raft.ReportUnreachable(id) }
+
+// SnapshotSent reports how the delivery of a snapshot ended. Without it raft would wait for ever.
+func (c *Core) SnapshotSent(id uint64, ok bool) {
+	status := raft.SnapshotFinish
+	if !ok {
+		status = raft.SnapshotFailure
+	}
+	c.raft.ReportSnapshot(id, status)
+}
+
+// Stop answers all open requests.
+func (c *Core) Stop() {
+	for _, r := range c.writes.unproposed {
+		c.answer(r, Response{Err: refusal(CodeStopping, "the node stops")})
+	}
+	c.failWrites(func(write) bool { return true }, CodeStopping, "the node stops")
+	c.failReads(CodeStopping, "the node stops")
+}
+
+// answer completes a request, unless that has been done.
+func (c *Core) answer(r *Request, res Response) {
+	if r.finished {
+		return
+	}
+	r.finished = true
+	res.Term, res.Applied = c.hard.GetTerm(), c.applied
+	r.Done(res)
+}
+
+// overdue says whether a request is to be given up, and answers it if so.
+func (c *Core) overdue(r *Request, now time.Time) bool {
+	switch {
+	case r.finished:
+	case r.gone.Load():
+		r.finished = true
+	case now.Before(r.Deadline):
+		return false
+	case c.leader == raft.None:
+		c.answer(r, Response{Err: loss(r.Op, CodeNoLeader, "no leader until the deadline")})
+	default:
+		c.answer(r, Response{Err: loss(r.Op, CodeTimeout, "no answer until the deadline")})
+	}
+	return true
+}

@@ -1,0 +1,119 @@
+package kv
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/proto"
+
+	"go.etcd.io/raft/v3"
+	pb "go.etcd.io/raft/v3/raftpb"
+)
+
+// Process does all the work that has become possible. An error means that the replica must not go on:
+// what its disk holds is no longer known.
+func (c *Core) Process() error {
+	if c.broken != nil {
+		return fmt.Errorf("save: %w", c.broken)
+	}
+	c.propose()
+	c.askReads()
+	for again := true; again; again = c.save() {
+		for c.raft.HasReady() {
+			if err := c.handle(c.raft.Ready()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// handle takes one Ready through the steps that doc.go explains: apply, send, queue what is to be saved.
+func (c *Core) handle(rd raft.Ready) error {
+	changed := c.observe(rd)
+	if err := c.apply(rd); err != nil {
+		return err
+	}
+	for _, m := range rd.Messages {
+		switch m.GetTo() {
+		case raft.LocalAppendThread:
+			c.unsaved = append(c.unsaved, m)
+		case raft.LocalApplyThread:
+			c.deliver(m.GetResponses())
+		default:
+			c.cfg.Transport.Send(m)
+		}
+	}
+	c.confirmReads(rd.ReadStates)
+	c.serveReads()
+	if changed {
+		c.failWrites(c.outlived, CodeLeaderChanged, "leader or term changed before the write was seen applied")
+	}
+	return nil
+}
+
+// observe takes in term, leader and role, and says whether one has changed. That a node leads is in its
+// journal before any message says so.
+func (c *Core) observe(rd raft.Ready) bool {
+	old := c.hard.GetTerm()
+	if !raft.IsEmptyHardState(rd.HardState) {
+		c.hard = rd.HardState
+	}
+	term := c.hard.GetTerm()
+	if rd.SoftState == nil {
+		return term != old
+	}
+	if rd.RaftState == raft.StateLeader && (c.role != raft.StateLeader || term != old) {
+		c.cfg.Journal.Leader(term)
+	}
+	if rd.Lead != c.leader {
+		c.retryReads()
+	}
+	c.leader, c.role = rd.Lead, rd.RaftState
+	c.cfg.Logger.Infof("term %d: %s, leader %d", term, roleName(c.role), c.leader)
+	c.askReads()
+	return true
+}
+
+// outlived says whether a write was proposed under another term or leader than today's.
+func (c *Core) outlived(w write) bool { return w.term != c.hard.GetTerm() || w.leader != c.leader }
+
+// apply brings the state forward by the entries that are both committed and on this node's disk.
+func (c *Core) apply(rd raft.Ready) error {
+	for _, e := range rd.CommittedEntries {
+		c.applied = e.GetIndex()
+		c.cfg.Journal.Apply(e.GetIndex(), e.GetTerm(), e.GetData())
+		if e.GetType() == pb.EntryNormal {
+			if len(e.GetData()) > 0 { // a new leader's first entry is empty
+				c.applyCommand(e.GetIndex(), e.GetData())
+			}
+		} else {
+			cc, err := confChange(e)
+			if err != nil {
+				return fmt.Errorf("entry %d: %w", e.GetIndex(), err)
+			}
+			c.conf = c.raft.ApplyConfChange(cc)
+		}
+	}
+	return nil
+}
+
+// confChange decodes a change of membership, of either of raft's two formats.
+func confChange(e *pb.Entry) (pb.ConfChangeI, error) {
+	if e.GetType() == pb.EntryConfChange {
+		cc := new(pb.ConfChange)
+		return cc, proto.Unmarshal(e.GetData(), cc)
+	}
+	cc := new(pb.ConfChangeV2)
+	return cc, proto.Unmarshal(e.GetData(), cc)
+}
+
+// deliver passes on messages that were held back: raft's own to raft, the others to their nodes.
+func (c *Core) deliver(messages []*pb.Message) {
+	for _, m := range messages {
+		if m.GetTo() == c.cfg.ID {
+			c.Step(m)
+		} else {
+			c.cfg.Transport.Send(m)
+		}
+	}
+}

@@ -1,0 +1,196 @@
+package kv
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+)
+
+// sim is some cores in one goroutine, with a network and disks that do what a test tells them.
+type sim struct {
+	t        *testing.T
+	every    uint64 // entries between snapshots
+	replicas map[uint64]*replica
+	network  []*pb.Message
+	cut      map[uint64]bool
+	now      time.Time
+	boots    uint64
+	out      strings.Builder
+}
+
+// replica is one core and what outlives it.
+type replica struct {
+	s       *sim
+	id      uint64
+	core    *Core // nil: crashed
+	disk    Image
+	pending *Write // begun, not on disk
+}
+
+func newSim(t *testing.T, size int, every uint64) *sim {
+	s := &sim{
+		t: t, every: every, replicas: make(map[uint64]*replica), cut: make(map[uint64]bool),
+		now: time.Unix(0, 0),
+	}
+	voters := make([]uint64, size)
+	for i := range voters {
+		voters[i] = uint64(i + 1)
+	}
+	one := uint64(1)
+	for _, id := range voters {
+		s.replicas[id] = &replica{s: s, id: id, disk: Image{
+			Hard: &pb.HardState{Term: &one, Commit: &one},
+			Snapshot: &pb.Snapshot{Data: newState().encode(), Metadata: &pb.SnapshotMetadata{
+				Index: &one, Term: &one, ConfState: &pb.ConfState{Voters: voters},
+			}},
+		}}
+		s.start(id)
+	}
+	return s
+}
+
+func (s *sim) ids() []uint64 { return slices.Sorted(maps.Keys(s.replicas)) }
+
+func (s *sim) start(id uint64) {
+	s.boots++
+	r := s.replicas[id]
+	var err error
+	r.core, err = NewCore(CoreConfig{
+		ID: id, Boot: s.boots, ElectionTicks: 10, HeartbeatTicks: 1, SnapshotEvery: s.every,
+		Storage: r, Transport: r, Journal: r, Logger: newLogger(io.Discard, id),
+	}, r.disk)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// crash loses what is not on disk.
+func (s *sim) crash(id uint64) { s.replicas[id].core, s.replicas[id].pending = nil, nil }
+
+// Send implements Transport.
+func (r *replica) Send(m *pb.Message) { r.s.network = append(r.s.network, proto.Clone(m).(*pb.Message)) }
+
+// Save implements Storage.
+func (r *replica) Save(w *Write) { r.pending = w }
+
+// Boot, Apply, Restore and Leader implement Journal.
+func (r *replica) Boot(from uint64) { r.s.log("%d: boots from snapshot %d", r.id, from) }
+
+func (r *replica) Apply(index, term uint64, _ []byte) {
+	r.s.log("%d: applies %d of term %d", r.id, index, term)
+}
+
+func (r *replica) Restore(index, _ uint64) { r.s.log("%d: restores snapshot %d", r.id, index) }
+func (r *replica) Leader(term uint64)      { r.s.log("%d: leads term %d", r.id, term) }
+
+func (s *sim) log(format string, a ...any) { fmt.Fprintf(&s.out, format+"\n", a...) }
+
+// process lets a replica work.
+func (s *sim) process(r *replica) {
+	if err := r.core.Process(); err != nil {
+		s.log("%d: ends: %v", r.id, err)
+		s.crash(r.id)
+	}
+}
+
+// save completes the write under way.
+func (s *sim) save(id uint64) bool {
+	r := s.replicas[id]
+	if r.core == nil || r.pending == nil {
+		return false
+	}
+	w := r.pending
+	r.pending = nil
+	r.disk.write(w)
+	r.core.Saved(nil)
+	s.process(r)
+	return true
+}
+
+// write does what disk.write does, in memory.
+func (img *Image) write(w *Write) {
+	img.Hard = w.Hard
+	drop := func(keep func(uint64) bool) {
+		img.Entries = slices.DeleteFunc(slices.Clone(img.Entries), func(e *pb.Entry) bool { return !keep(e.GetIndex()) })
+	}
+	if w.Snapshot != nil {
+		img.Snapshot = w.Snapshot
+		drop(func(i uint64) bool { return i > w.Drop })
+	}
+	for _, m := range w.Appends {
+		if m.GetSnapshot() != nil {
+			img.Snapshot, img.Entries = m.GetSnapshot(), nil
+		}
+		if entries := m.GetEntries(); len(entries) > 0 {
+			drop(func(i uint64) bool { return i < entries[0].GetIndex() })
+			img.Entries = append(img.Entries, entries...)
+		}
+	}
+}
+
+// deliver hands over all messages that are under way; those from and to nodes that are cut off are lost.
+func (s *sim) deliver() bool {
+	batch := s.network
+	s.network = nil
+	for _, m := range batch {
+		to := s.replicas[m.GetTo()]
+		lost := to.core == nil || s.cut[m.GetTo()] || s.cut[m.GetFrom()]
+		if from := s.replicas[m.GetFrom()].core; from != nil && m.GetType() == pb.MsgSnap {
+			from.SnapshotSent(m.GetTo(), !lost)
+		} else if from != nil && lost {
+			from.Unreachable(m.GetTo())
+		}
+		if !lost {
+			to.core.Step(m)
+			s.process(to)
+		}
+	}
+	return len(batch) > 0
+}
+
+// settle delivers and saves until nothing moves.
+func (s *sim) settle() {
+	for again := true; again; {
+		again = s.deliver()
+		for _, id := range s.ids() {
+			again = s.save(id) || again
+		}
+	}
+}
+
+// tick moves a node's clock, and time itself.
+func (s *sim) tick(id uint64, n int) {
+	for range n {
+		s.now = s.now.Add(25 * time.Millisecond)
+		if r := s.replicas[id]; r.core != nil {
+			r.core.Tick(s.now)
+			s.process(r)
+		}
+	}
+}
+
+// submit sends a request; its answer goes into the story.
+func (s *sim) submit(id uint64, cmd Command) {
+	r := s.replicas[id]
+	name := map[Op]string{Get: "get", Put: "put", Delete: "delete"}[cmd.Op] + " " + cmd.Key
+	r.core.Submit(&Request{Command: cmd, Deadline: s.now.Add(2 * time.Second), Done: func(res Response) {
+		switch {
+		case res.Err != nil:
+			s.log("%d: %s: %s, definite %t", id, name, res.Err.Code, res.Err.Definite)
+		case res.Conflict:
+			s.log("%d: %s: is %q since %d", id, name, res.Value, res.Revision)
+		case cmd.Op == Get:
+			s.log("%d: %s: found %t %q since %d", id, name, res.Found, res.Value, res.Revision)
+		default:
+			s.log("%d: %s: done by %d", id, name, res.Revision)
+		}
+	}})
+	s.process(r)
+}

@@ -1,0 +1,131 @@
+package ordeal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"ordeal/history"
+	"ordeal/workloads"
+)
+
+// After an operation that the system did not answer, a client waits this long, give or take half, so
+// that a node that refuses connections is asked, but not flooded.
+const backoff = 20 * time.Millisecond
+
+// load runs the workload's clients until stop is closed, and returns when each has recorded the
+// outcome of its last operation. If ctx ends, operations under way are abandoned: their outcome is info.
+func (t *trial) load(ctx context.Context, stop <-chan struct{}) error {
+	errs := make([]error, t.Concurrency)
+	var clients sync.WaitGroup
+	for i := range t.Concurrency {
+		clients.Go(func() {
+			if err := t.client(ctx, stop, i); err != nil {
+				errs[i] = fmt.Errorf("client %d: %w", i, err)
+			}
+		})
+	}
+	clients.Wait()
+	return errors.Join(errs...)
+}
+
+// client sends one operation at a time, each once, over connections of its own.
+func (t *trial) client(ctx context.Context, stop <-chan struct{}, i int) error {
+	links, err := t.dial(ctx, i)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, l := range links {
+			_ = l.client.Close() // all outcomes are recorded
+		}
+	}()
+	rng := rand.New(rand.NewPCG(t.Seed, 1<<32+uint64(i)))
+	process, sent := i, 0
+	for op := range t.workload.Ops(rng, i) {
+		if !t.pace(stop, i, sent) {
+			return nil
+		}
+		l := links[sent%len(links)]
+		sent++
+		op.Process, op.Node = process, l.node
+		done := t.invoke(ctx, l.client, op)
+		if done.Type == history.Info {
+			process += t.Concurrency // what is still open belongs to the old id for ever
+		}
+		if done.Type != history.OK && done.Value == nil {
+			wait(stop, backoff/2+rand.N(backoff)) //nolint:gosec // pacing, not the operation stream
+		}
+	}
+	return nil
+}
+
+// invoke is one operation: its invocation is timed before anything is sent, its completion after
+// everything was received.
+func (t *trial) invoke(ctx context.Context, client workloads.Client, op history.Event) history.Event {
+	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
+	defer cancel()
+	op.Type, op.Time = history.Invoke, t.rec.Elapsed()
+	t.rec.Record(op)
+	done, err := client.Invoke(ctx, op)
+	done.Time = t.rec.Elapsed()
+	done.Process, done.F, done.Key, done.Type = op.Process, op.F, op.Key, history.Outcome(err)
+	if err != nil {
+		done.Err = err.Error()
+	}
+	t.rec.Record(done)
+	return done
+}
+
+type link struct {
+	node   string
+	client workloads.Client
+}
+
+// dial connects client i to its node, or, if there are fewer clients than nodes, to its share of them.
+func (t *trial) dial(ctx context.Context, i int) ([]link, error) {
+	var links []link
+	specs := t.cluster.Specs()
+	for j := i % len(specs); j < len(specs); j += t.Concurrency {
+		client, err := t.System.Dial(ctx, specs[j])
+		if err != nil {
+			return nil, fmt.Errorf("dial %s: %w", specs[j].ID, err)
+		}
+		links = append(links, link{specs[j].ID, client})
+	}
+	return links, nil
+}
+
+// pace waits until client i may send its next operation and tells whether the load still goes on.
+func (t *trial) pace(stop <-chan struct{}, i, sent int) bool {
+	var due time.Duration
+	if t.Rate > 0 {
+		// Clients take turns: client i sends operations i, i+C, i+2C, … of the whole stream.
+		turn := float64(i + sent*t.Concurrency)
+		due = t.started + time.Duration(turn/t.Rate*float64(time.Second)) - t.rec.Elapsed()
+	}
+	return wait(stop, due)
+}
+
+// wait sleeps for d and tells whether stop was not closed meanwhile.
+func wait(stop <-chan struct{}, d time.Duration) bool {
+	if d <= 0 {
+		select {
+		case <-stop:
+			return false
+		default:
+			return true
+		}
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-stop:
+		return false
+	}
+}

@@ -1,0 +1,146 @@
+package ordeal
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ordeal/checker"
+	"ordeal/internal/sandbox"
+	"ordeal/results"
+	"ordeal/systems"
+)
+
+// Main is what a TestMain calls, with its result given to os.Exit: it runs the tests inside the
+// sandbox. The test binary is also the node of the reference KV. Where no sandbox can be made the tests
+// run all the same, and Test skips.
+func Main(m interface{ Run() int }) int {
+	code, err := Sandboxed(m.Run)
+	var unavailable *sandbox.Unavailable
+	if errors.As(err, &unavailable) {
+		return m.Run()
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "ordeal:", err)
+		return 255
+	}
+	return code
+}
+
+// Sandboxed runs f inside the sandbox and returns its result: this program is started again in new
+// namespaces, and all that it starts there dies with it, or with us. If the process was started to
+// be a node, it is one instead. The error is a *sandbox.Unavailable where the machine allows no sandbox.
+func Sandboxed(f func() int) (int, error) {
+	if code, isNode := systems.RunNode(os.Args); isNode {
+		return code, nil
+	}
+	if !sandbox.Inside() {
+		return sandbox.Reexec()
+	}
+	if err := sandbox.Setup(); err != nil {
+		return 0, fmt.Errorf("set up sandbox: %w", err)
+	}
+	return f(), nil
+}
+
+// Required tells whether ORDEAL_REQUIRE, a comma list, names a capability of this machine whose absence
+// must be a failure: net, disk or clock.
+func Required(capability string) bool {
+	return slices.Contains(strings.Split(os.Getenv("ORDEAL_REQUIRE"), ","), capability)
+}
+
+// T is what Test needs of a *testing.T.
+type T interface {
+	Helper()
+	Name() string
+	Context() context.Context
+	Output() io.Writer
+	Attr(key, value string)
+	ArtifactDir() string
+	Errorf(format string, args ...any)
+	Fatalf(format string, args ...any)
+	Skipf(format string, args ...any)
+}
+
+// Test puts a system on trial and fails t unless the verdict is valid: an unknown verdict is a failure
+// too. Where the machine allows no sandbox it skips with the reason, or fails if ORDEAL_REQUIRE has
+// net. The seed is c.Seed, or ORDEAL_SEED from the environment, or drawn. Directories of runs that are not
+// valid are kept under c.Out; with -artifacts every run goes to the test's artifacts.
+func Test(t T, c Config) *Result {
+	t.Helper()
+	r := Try(t, c)
+	if r != nil && r.Verdict.Status != checker.Valid {
+		t.Errorf("%s", r.Text(false))
+	}
+	return r
+}
+
+// Try is Test without a demand on the verdict, for tests that expect a conviction. It returns nil if the
+// trial could not take place, and has then failed or skipped t.
+func Try(t T, c Config) *Result {
+	t.Helper()
+	if !sandbox.Inside() {
+		reason := "TestMain does not call ordeal.Main"
+		if err := sandbox.Probe(); err != nil {
+			reason = err.Error()
+		}
+		if Required("net") {
+			t.Fatalf("no sandbox, and ORDEAL_REQUIRE has net: %s", reason)
+		}
+		t.Skipf("no sandbox: %s", reason)
+	}
+	artifacts := flag.Lookup("test.artifacts")
+	keepAll := artifacts != nil && artifacts.Value.String() == "true"
+	if keepAll {
+		c.Out = t.ArtifactDir()
+	}
+	if err := seedFromEnv(&c); err != nil {
+		t.Fatalf("%v", err)
+	}
+	r, err := run(t.Context(), c, func(seed uint64) []string {
+		return []string{"env", fmt.Sprintf("ORDEAL_SEED=%d", seed), "go", "test", "-count=1", "-run", "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$", "."}
+	})
+	if err != nil {
+		t.Fatalf("%v", err)
+		return nil
+	}
+	t.Attr("ordeal.seed", strconv.FormatUint(r.Seed, 10))
+	t.Attr("ordeal.verdict", r.Verdict.Status.String())
+	if r.Verdict.Status == checker.Valid && !keepAll {
+		if err := os.RemoveAll(r.Dir.Path()); err != nil {
+			t.Errorf("remove clean run: %v", err)
+		}
+	} else {
+		t.Attr("ordeal.report", r.Dir.Index())
+	}
+	_, _ = fmt.Fprintln(t.Output(), r.Text(false))
+	return r
+}
+
+func seedFromEnv(c *Config) error {
+	text := os.Getenv("ORDEAL_SEED")
+	if text == "" || c.Seed != 0 {
+		return nil
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("ORDEAL_SEED: %w", err)
+	}
+	c.Seed = seed
+	return nil
+}
+
+// Text is the verdict as a terminal shows it: the violations, or what was proved, or why nothing was.
+func (r *Result) Text(colour bool) string {
+	run, err := results.Load(r.Dir)
+	if err != nil {
+		return fmt.Sprintf("%s (%v)", r.Verdict.Status, err)
+	}
+	return run.Text(colour)
+}

@@ -1,0 +1,61 @@
+package nemesis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Killer is a cluster whose nodes can be killed and started again with the disk they left.
+type Killer interface {
+	Kill(ctx context.Context, node string) error // SIGKILL; returns when the process is gone
+	Start(ctx context.Context, node string) error
+	PID(node string) int
+}
+
+func kill() Kind {
+	return Kind{
+		Name: "kill", Doc: "SIGKILL, then a restart with the same disk",
+		Variants: []Variant{{Targets: []Target{One, Leader, Leader, Minority, Majority, All}, Nodes: 1}},
+		Min:      500 * time.Millisecond, Max: 2500 * time.Millisecond,
+		New: func(map[string]string, *rand.Rand) Fault { return &killFault{} },
+	}
+}
+
+type killFault struct{ gone []string }
+
+// Inject kills the nodes one after another; undo starts those that were killed.
+func (f *killFault) Inject(ctx context.Context, c Cluster, on []string) (func(context.Context) error, error) {
+	k, ok := c.(Killer)
+	if !ok {
+		return nothing, errors.New("kill: this cluster cannot kill nodes")
+	}
+	var killed []string
+	undo := func(ctx context.Context) error {
+		var errs []error
+		for _, n := range killed {
+			errs = append(errs, k.Start(ctx, n))
+		}
+		return errors.Join(errs...)
+	}
+	for _, n := range on {
+		pid := k.PID(n)
+		if err := k.Kill(ctx, n); err != nil {
+			return undo, fmt.Errorf("kill %s: %w", n, err)
+		}
+		killed = append(killed, n)
+		f.gone = append(f.gone, fmt.Sprintf("%s (pid %d)", n, pid))
+	}
+	return undo, nil
+}
+
+// Bit holds as soon as every process was reaped, which Kill has waited for.
+func (f *killFault) Bit(context.Context) (Evidence, error) {
+	return Evidence{Bit: len(f.gone) > 0, Text: "gone: " + strings.Join(f.gone, ", ")}, nil
+}
+
+// nothing is the undo of a fault that did nothing.
+func nothing(context.Context) error { return nil }

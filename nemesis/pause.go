@@ -1,0 +1,82 @@
+package nemesis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Pauser is a cluster whose nodes can be stopped in mid-instruction and continued.
+type Pauser interface {
+	Pause(ctx context.Context, node string) error // SIGSTOP; returns when every thread has stopped
+	Resume(ctx context.Context, node string) error
+	Stopped(node string) bool // is it stopped now, by the kernel's own account
+	PID(node string) int
+}
+
+func pause() Kind {
+	return Kind{
+		Name: "pause", Doc: "SIGSTOP, then SIGCONT: the process loses time and does not know it",
+		Variants: []Variant{{Targets: []Target{One, Leader, Leader, Leader, Minority, All}, Nodes: 1}},
+		Min:      time.Second, Max: 3 * time.Second,
+		New: func(map[string]string, *rand.Rand) Fault { return &pauseFault{} },
+	}
+}
+
+type pauseFault struct {
+	on    Pauser
+	nodes []pausedNode
+}
+
+type pausedNode struct {
+	name string
+	pid  int
+}
+
+// Inject stops the nodes; undo continues those that are still the same process.
+func (f *pauseFault) Inject(ctx context.Context, c Cluster, on []string) (func(context.Context) error, error) {
+	p, ok := c.(Pauser)
+	if !ok {
+		return nothing, errors.New("pause: this cluster cannot pause nodes")
+	}
+	f.on = p
+	undo := func(ctx context.Context) error {
+		var errs []error
+		for _, n := range f.nodes {
+			if p.PID(n.name) == n.pid { // else it was killed meanwhile, and what runs now was never paused
+				errs = append(errs, p.Resume(ctx, n.name))
+			}
+		}
+		return errors.Join(errs...)
+	}
+	for _, n := range on {
+		// Noted first: a Pause that fails half-way may have stopped some threads.
+		f.nodes = append(f.nodes, pausedNode{n, p.PID(n)})
+		if err := p.Pause(ctx, n); err != nil {
+			return undo, fmt.Errorf("pause %s: %w", n, err)
+		}
+	}
+	return undo, nil
+}
+
+// Bit asks the kernel whether every node has stood still to the end, or until another fault killed it.
+func (f *pauseFault) Bit(context.Context) (Evidence, error) {
+	var still, not []string
+	for _, n := range f.nodes {
+		switch {
+		case f.on.PID(n.name) != n.pid:
+			still = append(still, fmt.Sprintf("%s (pid %d, killed while stopped)", n.name, n.pid))
+		case f.on.Stopped(n.name):
+			still = append(still, fmt.Sprintf("%s (pid %d)", n.name, n.pid))
+		default:
+			not = append(not, n.name)
+		}
+	}
+	if len(not) > 0 {
+		return Evidence{Text: "not stopped at the end: " + strings.Join(not, ", ")}, nil
+	}
+	return Evidence{Bit: len(still) > 0, Text: "state T: " + strings.Join(still, ", ")}, nil
+}

@@ -1,0 +1,192 @@
+package ordeal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"ordeal/cluster"
+	"ordeal/history"
+	"ordeal/nemesis"
+	"ordeal/results"
+	"ordeal/systems"
+)
+
+// trial is one run while it is made.
+type trial struct {
+	*plan
+	dir      *results.Dir
+	manifest results.Manifest
+	tally    *tally
+	rec      *history.Recorder
+	cluster  *cluster.Cluster
+	started  time.Duration // when the load began
+	teardown time.Duration // how long it took to end all nodes and remove their network
+}
+
+// Time for the cluster to come up, and between two looks at something awaited.
+const (
+	readyWait = 20 * time.Second
+	lookEvery = 20 * time.Millisecond
+)
+
+// record makes history.jsonl: it runs the cluster, the load and the faults, and takes all down again.
+// What the system under test does wrong is in the history; an error is the harness's own.
+func (t *trial) record(ctx context.Context) (err error) {
+	f, err := os.Create(t.dir.History())
+	if err != nil {
+		return fmt.Errorf("record history: %w", err)
+	}
+	t.rec = history.NewRecorder(f, time.Now(), t.tally.take)
+	defer func() { err = errors.Join(err, t.rec.Close(), f.Close()) }()
+	t.cluster, err = cluster.New(ctx, cluster.Options{
+		Nodes: t.Nodes, Dir: t.dir.Path(), Command: t.System.Command, Elapsed: t.rec.Elapsed,
+		Exited: func(id, state string) {
+			t.observe(history.Event{F: history.SawExit, Node: id, Err: state})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		began := time.Now()
+		if closeErr := t.cluster.Close(); closeErr != nil {
+			t.note("teardown: " + closeErr.Error()) // costs no verdict
+		}
+		t.teardown = time.Since(began)
+		_ = os.RemoveAll(filepath.Join(t.dir.Path(), "data")) // the nodes' disks; the logs tell the story
+	}()
+	t.manifest.Firewall = t.cluster.Firewall()
+	if err := t.dir.WriteManifest(t.manifest); err != nil {
+		return err
+	}
+	if err := t.start(ctx); err != nil {
+		t.observe(history.Event{F: history.SawUnready, Err: err.Error()})
+		return nil
+	}
+	return t.strike(ctx)
+}
+
+// note adds to the manifest what is worth knowing about the run.
+func (t *trial) note(text string) {
+	t.manifest.Notes = append(t.manifest.Notes, text)
+	_ = t.dir.WriteManifest(t.manifest) // the note is all that would be lost
+}
+
+// start brings all nodes up and waits until each is ready.
+func (t *trial) start(ctx context.Context) error {
+	specs := t.cluster.Specs()
+	for _, n := range specs {
+		if err := t.cluster.Start(ctx, n.ID); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, readyWait)
+	defer cancel()
+	for _, n := range specs {
+		var last error
+		if !until(ctx, func() bool {
+			ask, cancel := context.WithTimeout(ctx, statusTimeout)
+			defer cancel()
+			last = t.System.Ready(ask, n)
+			return last == nil
+		}) {
+			return fmt.Errorf("%s was not ready after %v: %w", n.ID, readyWait, last)
+		}
+	}
+	return nil
+}
+
+// strike runs load and faults together, then lets the cluster show that it has recovered.
+func (t *trial) strike(ctx context.Context) error {
+	t.started = t.rec.Elapsed()
+	running, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watched := goFunc(func() { t.watch(running) })
+	stop, loadErr := make(chan struct{}), error(nil)
+	loaded := goFunc(func() {
+		if loadErr = t.load(ctx, stop); loadErr != nil {
+			cancel(loadErr)
+		}
+	})
+	runner := nemesis.Runner{
+		Cluster: target{t.cluster, t}, Seed: t.Seed, Elapsed: t.rec.Elapsed,
+		Record: t.rec.Record, Status: t.tally.window, Started: t.started,
+	}
+	if err := runner.Run(running, t.schedule); err != nil {
+		t.note("nemesis: " + err.Error()) // the windows say it too, and make the run unknown
+	}
+	t.observe(history.Event{F: history.SawHealed})
+	healed := t.rec.Elapsed()
+	until(running, func() bool {
+		now := t.rec.Elapsed()
+		return t.rec.Err() != nil || now >= t.started+t.Time && (t.tally.recovered() >= t.Nodes || now >= healed+t.Bound)
+	})
+	close(stop)
+	<-loaded
+	t.settle(running)
+	end := history.Event{F: history.SawEnd}
+	if ctx.Err() != nil {
+		end.Err = "interrupted"
+	}
+	cancel(nil)
+	<-watched
+	t.observe(end)
+	return errors.Join(loadErr, t.rec.Err())
+}
+
+// settle waits until all replicas have applied the same entries, and records what each of them holds.
+func (t *trial) settle(ctx context.Context) {
+	if _, ok := t.System.(systems.Statuser); !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.Bound)
+	defer cancel()
+	var all map[string]systems.Status
+	until(ctx, func() bool {
+		if now := t.statuses(ctx); len(now) > 0 {
+			all = now
+		}
+		return len(all) == t.Nodes && same(all)
+	})
+	for id, s := range all {
+		hash := fmt.Appendf(nil, "%q", s.Hash)
+		t.observe(history.Event{F: history.SawState, Node: id, Term: s.Term, Revision: s.Applied, Value: hash})
+	}
+}
+
+// same tells whether all replicas have applied the same entries.
+func same(all map[string]systems.Status) bool {
+	applied := map[uint64]bool{}
+	for _, s := range all {
+		applied[s.Applied] = true
+	}
+	return len(applied) == 1
+}
+
+// until looks again and again until done holds or ctx ends, and tells which.
+func until(ctx context.Context, done func() bool) bool {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
+// goFunc runs f on a goroutine; the channel is closed when it has returned.
+func goFunc(f func()) <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	return done
+}

@@ -1,0 +1,83 @@
+package ordeal
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"ordeal/history"
+	"ordeal/systems"
+)
+
+// How often nodes are asked for their status, and how long each may take to answer.
+const (
+	statusEvery   = 200 * time.Millisecond
+	statusTimeout = 150 * time.Millisecond
+)
+
+// statuses asks all nodes at once; those that do not answer in time are missing.
+func (t *trial) statuses(ctx context.Context) map[string]systems.Status {
+	s, ok := t.System.(systems.Statuser)
+	if !ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	var (
+		mu  sync.Mutex
+		all = map[string]systems.Status{}
+		wg  sync.WaitGroup
+	)
+	for _, n := range t.cluster.Specs() {
+		wg.Go(func() {
+			status, err := s.Status(ctx, n)
+			if err != nil {
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all[n.ID] = status
+		})
+	}
+	wg.Wait()
+	return all
+}
+
+// leaderOf is the node that claims to lead in the highest term, "" if none does. An old leader that has
+// been cut off may claim it too, in an older term.
+func leaderOf(all map[string]systems.Status) (leader systems.Status) {
+	for id, s := range all {
+		if s.Leader == id && s.Term > leader.Term {
+			leader = s
+		}
+	}
+	return leader
+}
+
+// watch records changes of leadership and feeds the live view until ctx ends.
+func (t *trial) watch(ctx context.Context) {
+	tick := time.NewTicker(statusEvery)
+	defer tick.Stop()
+	var term uint64
+	for {
+		all := t.statuses(ctx)
+		if leader := leaderOf(all); leader.Term > term {
+			term = leader.Term
+			t.observe(history.Event{F: history.SawLeader, Node: leader.Node, Term: term})
+		}
+		if p := t.progress(all); t.Watch != nil {
+			t.Watch(p)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// observe records what the harness saw.
+func (t *trial) observe(e history.Event) {
+	e.Time, e.Process, e.Type = t.rec.Elapsed(), history.Observer, history.Info
+	t.rec.Record(e)
+}

@@ -1,0 +1,40 @@
+package workloads
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Options shape any workload.
+type Options struct {
+	Keys int // in use at a time
+}
+
+// Kind is a row of the table of workloads.
+type Kind struct {
+	Name string
+	Doc  string // one line for listings
+	New  func(Options) Workload
+}
+
+// Kinds is the table of workloads; the first is the default.
+func Kinds() []Kind {
+	return []Kind{
+		{"register", "reads, writes of unique values and compare-and-set on a rotating set of keys", Register},
+	}
+}
+
+// New makes the workload called name.
+func New(name string, o Options) (Workload, error) {
+	kinds := Kinds()
+	i := slices.IndexFunc(kinds, func(k Kind) bool { return k.Name == name })
+	if i < 0 {
+		var known []string
+		for _, k := range kinds {
+			known = append(known, k.Name)
+		}
+		return Workload{}, fmt.Errorf("unknown workload %q (known: %s)", name, strings.Join(known, ", "))
+	}
+	return kinds[i].New(o), nil
+}
