@@ -3,15 +3,19 @@ package ordeal
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"ordeal/checker"
 	"ordeal/history"
 )
 
-// A run with fewer ok operations, in all or while faults were active, has shown nothing.
+// A run with fewer ok operations, in all or around its faults, has shown nothing. Around a fault is while it
+// was active and in the aftermath: when every node is down nothing can succeed, and what a kill
+// breaks shows when they are back.
 const (
-	okMin         = 20
-	okInFaultsMin = 10
+	okMin          = 20
+	okInFaultsMin  = 10
+	faultAftermath = time.Second
 )
 
 // evidence asks whether the run was a trial at all. Its answer is never invalid.
@@ -67,14 +71,14 @@ func (c *trialCase) toothless() string {
 		}
 	}
 	if inside < okInFaultsMin {
-		return fmt.Sprintf("only %d operations that were open while a fault was active succeeded", inside)
+		return fmt.Sprintf("only %d operations succeeded while a fault was active or within %v after it", inside, faultAftermath)
 	}
 	return ""
 }
 
 func (c *trialCase) duringFault(op history.Op) bool {
 	for _, w := range c.windows {
-		if op.Call <= w.To && w.From <= op.Return {
+		if op.Call-faultAftermath <= w.To && w.From <= op.Return {
 			return true
 		}
 	}

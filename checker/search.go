@@ -3,6 +3,7 @@ package checker
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -100,12 +101,20 @@ func decide(ctx context.Context, p Problem, memory int64) result {
 
 // local looks for a violation among groups that are near each other in time, for keys that are too
 // hard as a whole: an illegal part convicts the whole (see Problem). It returns the part, or nil.
+// Parts share the time that is left, so that a hard one does not keep the others from being tried.
 func local(ctx context.Context, p Problem, memory int64) Problem {
-	const width = 32
+	const width, step = 32, 16
 	n := p.Groups()
-	for from := 0; from < n && ctx.Err() == nil; from += width / 2 {
+	for from := 0; from < n && ctx.Err() == nil; from += step {
 		part := p.Keep(func(g int) bool { return g >= from && g < from+width })
-		if decide(ctx, part, memory) == illegal {
+		slice, cancel := ctx, context.CancelFunc(func() {})
+		if end, ok := ctx.Deadline(); ok {
+			parts := (n - from + step - 1) / step
+			slice, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
+		}
+		found := decide(slice, part, memory) == illegal
+		cancel()
+		if found {
 			return part
 		}
 	}

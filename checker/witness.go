@@ -17,7 +17,11 @@ import (
 // from. It stops when ctx is done and returns the smallest part found so far.
 func witness(ctx context.Context, m Model, ops []history.Op, p Problem, memory int64) Problem {
 	w := witnessSearch{ctx: ctx, memory: memory}
-	p = w.prefix(m, ops, p)
+	if len(p.Operations()) <= prefixOps {
+		p = w.prefix(m, ops, p)
+	} else if part := local(ctx, p, memory); part != nil {
+		p = part
+	}
 	for {
 		before := p
 		p = w.singles(w.groups(p))
@@ -26,6 +30,10 @@ func witness(ctx context.Context, m Model, ops []history.Op, p Problem, memory i
 		}
 	}
 }
+
+// prefixOps is the largest key whose prefixes are searched. To find an illegal one illegal takes a
+// search of everything before it; in longer keys a violation among neighbours is quicker to find.
+const prefixOps = 2000
 
 type witnessSearch struct {
 	ctx    context.Context

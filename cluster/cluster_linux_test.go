@@ -258,7 +258,7 @@ func TestBadOptions(t *testing.T) {
 	needSandbox(t)
 	c, err := cluster.New(ctx, cluster.Options{Nodes: 1, Dir: t.TempDir(), Command: command})
 	require.NoError(t, err)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	require.ErrorContains(t, c.Start(ctx, "n1"), "start n1: fork/exec /no/such/program: no such file")
 	require.ErrorContains(t, c.Start(ctx, "n2"), `start n2: there is no node "n2"`)
 	require.Equal(t, cluster.Down, c.State("n1"))
@@ -275,7 +275,7 @@ func TestCommandFails(t *testing.T) {
 	c, err := cluster.New(t.Context(), cluster.Options{Nodes: 1, Dir: t.TempDir(),
 		Command: func(cluster.NodeSpec) (cluster.Command, error) { return cluster.Command{}, errors.New("no idea") }})
 	require.NoError(t, err)
-	defer c.Close()
+	defer func() { _ = c.Close() }()
 	require.ErrorContains(t, c.Start(t.Context(), "n1"), "start n1: no idea")
 }
 

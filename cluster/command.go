@@ -34,7 +34,7 @@ func execCommand(c Command, dir string) (*exec.Cmd, error) {
 		}
 		path = abs
 	}
-	cmd := exec.Command(path, c.Args...)
+	cmd := exec.Command(path, c.Args...) //nolint:noctx // it lives until Kill, whatever context started it
 	cmd.Args[0] = c.Path
 	cmd.Dir = dir
 	cmd.Env = append(minimalEnv(dir), c.Env...)
@@ -63,7 +63,7 @@ func writeFiles(dir string, files map[string]string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if !filepath.IsLocal(name) {
 			return fmt.Errorf("write the file %q: it would not be in the data directory", name)

@@ -20,7 +20,7 @@ func untimed(t *testing.T, log string) []string {
 	pid := regexp.MustCompile(`^(--- started pid )[0-9]+$`)
 	var lines []string
 	last := 0.0
-	for _, line := range strings.Split(strings.TrimSuffix(log, "\n"), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSuffix(log, "\n"), "\n") {
 		part := form.FindStringSubmatch(line)
 		require.NotNil(t, part, "%.100q", line)
 		require.GreaterOrEqual(t, strings.IndexByte(line, '.'), 5, "%.100q", line)

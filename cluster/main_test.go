@@ -80,7 +80,9 @@ func node(behaviour string) int {
 			fmt.Fprintln(os.Stderr, err)
 			return 99
 		}
-		os.Stdout.Write(text)
+		if _, err := os.Stdout.Write(text); err != nil {
+			return 98
+		}
 		return 0
 	}
 	fmt.Fprintln(os.Stderr, "no such behaviour:", behaviour)
@@ -109,14 +111,14 @@ func serve(addr string) int {
 			return 98
 		}
 		go func() {
-			defer conn.Close()
+			defer func() { _ = conn.Close() }()
 			for sc := bufio.NewScanner(conn); sc.Scan(); {
 				if sc.Text() == "hello" {
-					fmt.Fprintf(conn, "%s%s\n", addr, count)
+					_, _ = fmt.Fprintf(conn, "%s%s\n", addr, count)
 				} else if answer, err := ask(sc.Text(), "hello"); err != nil {
-					fmt.Fprintln(conn, "error:", err)
+					_, _ = fmt.Fprintln(conn, "error:", err)
 				} else {
-					fmt.Fprintln(conn, answer)
+					_, _ = fmt.Fprintln(conn, answer)
 				}
 			}
 		}()
@@ -129,11 +131,11 @@ func ask(addr, question string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
 		return "", err
 	}
-	fmt.Fprintln(conn, question)
+	_, _ = fmt.Fprintln(conn, question)
 	answer, err := bufio.NewReader(conn).ReadString('\n')
 	return strings.TrimSpace(answer), err
 }

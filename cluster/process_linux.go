@@ -50,7 +50,7 @@ func diedOfKill(state *os.ProcessState) bool {
 		return false
 	}
 	ws, ok := state.Sys().(syscall.WaitStatus)
-	return ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL
+	return ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL //nolint:misspell // the name is syscall's
 }
 
 // awaitStopped waits until every thread of the process group is stopped. The error names a thread
@@ -79,17 +79,13 @@ func awaitStopped(ctx context.Context, group int, ended <-chan struct{}) error {
 // movingThread describes a thread of the process group that is neither stopped nor dead; empty
 // when there is none.
 func movingThread(group int) (string, error) {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return "", err
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
+	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return "", fmt.Errorf("list processes: %w", err)
 	}
 	found := false
-	for _, pid := range names {
+	for _, entry := range entries {
+		pid := entry.Name()
 		if _, err := strconv.Atoi(pid); err != nil {
 			continue
 		}
@@ -121,7 +117,9 @@ func movingThreadOf(pid string) (string, error) {
 		if err != nil {
 			continue // gone since
 		}
-		if !strings.Contains("TtZX", state) {
+		switch state {
+		case "T", "t", "Z", "X": // stopped, stopped by a tracer, dead
+		default:
 			return fmt.Sprintf("thread %s of process %s, in state %s,", task.Name(), pid, state), nil
 		}
 	}

@@ -48,10 +48,10 @@ func (op Op) Label() string {
 		}
 	}
 	label := verb
-	if op.Input != nil {
+	if len(op.Input) > 0 {
 		label += " " + ValueLabel(op.Input)
 	}
-	if op.Type == OK && op.Output != nil && string(op.Output) != string(op.Input) {
+	if op.Type == OK && len(op.Output) > 0 && string(op.Output) != string(op.Input) {
 		label += arrow + ValueLabel(op.Output)
 	}
 	return label + op.failure()
@@ -61,7 +61,7 @@ func (op Op) failure() string {
 	switch {
 	case op.Type != Fail:
 		return ""
-	case op.F == "cas" && op.Output != nil:
+	case op.F == "cas" && len(op.Output) > 0:
 		return " " + failedMark + "(" + ValueLabel(op.Output) + ")"
 	default:
 		return " " + failedMark

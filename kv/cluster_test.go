@@ -19,13 +19,13 @@ import (
 
 // cluster is some nodes in this process, on loopback, with their disks in a test's directory.
 type cluster struct {
-	t       testing.TB
-	dir     string
-	peers   map[uint64]string
-	nodes   map[uint64]*Node
-	tune    func(*Config)
-	client  *http.Client
-	bootsAt uint64
+	t      testing.TB
+	dir    string
+	peers  map[uint64]string
+	nodes  map[uint64]*Node
+	tune   func(*Config)
+	client *http.Client
+	boots  uint64
 }
 
 func newCluster(t testing.TB, size int, tune func(*Config)) *cluster {
@@ -52,13 +52,16 @@ func newCluster(t testing.TB, size int, tune func(*Config)) *cluster {
 }
 
 func (c *cluster) start(id uint64) {
-	c.bootsAt++
+	c.boots++
 	cfg := Config{
-		ID: id, Peers: c.peers, Listen: c.peers[id], Boot: c.bootsAt,
+		CoreConfig: CoreConfig{
+			ID: id, Boot: c.boots, HeartbeatTicks: 2, ElectionTicks: 12, SnapshotEvery: 10_000,
+			Logger: newLogger(io.Discard, id),
+		},
+		Peers: c.peers, Listen: c.peers[id],
 		Dir:      filepath.Join(c.dir, fmt.Sprint(id)),
 		ApplyLog: filepath.Join(c.dir, fmt.Sprintf("%d.apply.jsonl", id)),
-		Tick:     25 * time.Millisecond, HeartbeatTicks: 2, ElectionTicks: 12,
-		SnapshotEvery: 10_000, RequestTimeout: 2 * time.Second, Logger: newLogger(io.Discard, id),
+		Tick:     25 * time.Millisecond, RequestTimeout: 2 * time.Second,
 	}
 	if c.tune != nil {
 		c.tune(&cfg)

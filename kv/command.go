@@ -21,7 +21,6 @@ type Match byte
 // The conditions.
 const (
 	Always     Match = iota
-	IfAbsent         // the key does not exist
 	IfValue          // the key exists with the value Old
 	IfRevision       // the key's last change has the index Rev; 0 means absent
 )

@@ -58,7 +58,7 @@ type CoreConfig struct {
 	Storage        Storage
 	Transport      Transport
 	Journal        Journal
-	Logger         raft.Logger
+	Logger         raft.Logger // for the core's own lines, and raft's warnings
 }
 
 // Core is one replica without its surroundings: no goroutine, no clock, no I/O of its own. It is driven
@@ -131,7 +131,7 @@ func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
 func (c *Core) Tick(now time.Time) {
 	c.ticks++
 	c.raft.Tick()
-	c.expireWrites(now)
+	c.sweepWrites(func(w write) bool { return c.overdue(w.Request, now) })
 	c.expireReads(now)
 	if c.ticks%uint64(2*c.cfg.HeartbeatTicks) == 0 {
 		c.retryReads()
@@ -164,15 +164,6 @@ func (c *Core) SnapshotSent(id uint64, ok bool) {
 		status = raft.SnapshotFailure
 	}
 	c.raft.ReportSnapshot(id, status)
-}
-
-// Stop answers all open requests.
-func (c *Core) Stop() {
-	for _, r := range c.writes.unproposed {
-		c.answer(r, Response{Err: refusal(CodeStopping, "the node stops")})
-	}
-	c.failWrites(func(write) bool { return true }, CodeStopping, "the node stops")
-	c.failReads(CodeStopping, "the node stops")
 }
 
 // answer completes a request, unless that has been done.

@@ -55,7 +55,7 @@
 // Kv-Found. Errors are {"error":"…","code":"…","definite":true|false}:
 //
 //	400 bad-request                       429 overloaded (open requests), backlog (uncommitted bytes)
-//	413 key-too-large, value-too-large    503 no-leader, leader-changed, unknown, stopping
+//	413 key-too-large, value-too-large    503 no-leader, leader-changed, stopping
 //	504 timeout
 //
 // POST /raft and /raft/snapshot are for the other nodes: length-prefixed raft messages.

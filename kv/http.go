@@ -2,7 +2,6 @@ package kv
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	pb "go.etcd.io/raft/v3/raftpb"
 )
 
 // Bounds of the bodies that other nodes send.
@@ -43,21 +44,17 @@ func (n *Node) failed(err *Error) Response {
 	return Response{Err: err, Term: n.term.Load(), Applied: n.applied.Load()}
 }
 
+// serveKey takes one operation through the core. If the client hangs up the request is abandoned, and
+// what is returned goes nowhere.
 func (n *Node) serveKey(w http.ResponseWriter, r *http.Request, escaped string) Response {
 	defer n.open.Add(-1)
 	if n.open.Add(1) > MaxOpenRequests {
 		return n.failed(refusal(CodeOverloaded, "too many open requests"))
 	}
-	cmd, err := parseCommand(w, r, escaped)
-	if err != nil {
-		return n.failed(err)
+	cmd, bad := parseCommand(w, r, escaped)
+	if bad != nil {
+		return n.failed(bad)
 	}
-	return n.do(r.Context(), cmd)
-}
-
-// do takes one command through the core. If the client hangs up the request is abandoned, and what is
-// returned goes nowhere.
-func (n *Node) do(ctx context.Context, cmd Command) Response {
 	answered := make(chan Response, 1)
 	req := &Request{
 		Command: cmd, Deadline: time.Now().Add(n.cfg.RequestTimeout),
@@ -69,10 +66,10 @@ func (n *Node) do(ctx context.Context, cmd Command) Response {
 	select {
 	case res := <-answered:
 		return res
-	case <-ctx.Done():
+	case <-r.Context().Done():
 		req.Abandon()
 		return n.failed(loss(cmd.Op, CodeTimeout, "the client has gone"))
-	case <-n.stopped:
+	case <-n.ctx.Done():
 		return n.failed(loss(cmd.Op, CodeStopping, "the node stops"))
 	}
 }
@@ -123,7 +120,7 @@ func parseCondition(r *http.Request, cmd *Command) error {
 		case len(values) > 1:
 			return errors.New("more than one condition")
 		case name == "absent":
-			cmd.If = IfAbsent
+			cmd.If = IfRevision // 0
 		case name == "old":
 			cmd.If, cmd.Old = IfValue, []byte(values[0])
 		case name == "rev":
@@ -156,7 +153,7 @@ func (n *Node) reply(w http.ResponseWriter, res Response) {
 		h[name] = []string{strconv.FormatUint(v, 10)}
 	}
 	if res.Err != nil {
-		n.replyJSON(w, res.Err.status(), res.Err)
+		replyJSON(w, res.Err.status(), res.Err)
 		return
 	}
 	h["Kv-Found"] = []string{strconv.FormatBool(res.Found)}
@@ -170,52 +167,47 @@ func (n *Node) reply(w http.ResponseWriter, res Response) {
 	_, _ = w.Write(res.Value) // a client that has gone is no concern of the node
 }
 
-func (n *Node) replyJSON(w http.ResponseWriter, status int, v any) {
+func replyJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	if err := json.NewEncoder(w).Encode(v); err != nil {
-		n.cfg.Logger.Debugf("answer: %v", err)
-	}
+	_ = json.NewEncoder(w).Encode(v) // likewise
 }
 
 func (n *Node) serveStatus(w http.ResponseWriter, r *http.Request) {
 	status := make(chan Status, 1)
-	if !n.post(func(c *Core) { status <- c.Status() }) {
-		n.reply(w, n.failed(refusal(CodeOverloaded, "the node is behind")))
-		return
-	}
+	n.mustPost(func(c *Core) { status <- c.Status() })
 	select {
 	case s := <-status:
-		n.replyJSON(w, http.StatusOK, s)
+		replyJSON(w, http.StatusOK, s)
 	case <-r.Context().Done():
-	case <-n.stopped:
+	case <-n.ctx.Done():
 		n.reply(w, n.failed(refusal(CodeStopping, "the node stops")))
 	}
 }
 
+// serveRaft takes in messages from another node.
 func (n *Node) serveRaft(w http.ResponseWriter, r *http.Request, limit int64) {
 	body, err := readBody(w, r, limit)
-	if err != nil {
-		n.reply(w, n.failed(refusal(CodeBadRequest, "body: "+err.Error())))
-		return
+	var messages []*pb.Message
+	if err == nil {
+		messages, err = decodeMessages(body, n.cfg.ID)
 	}
-	messages, err := decodeMessages(body, n.cfg.ID)
 	for _, m := range messages {
 		if _, member := n.cfg.Peers[m.GetFrom()]; !member {
 			err = fmt.Errorf("node %d is no member", m.GetFrom())
 		}
 	}
-	if err != nil {
-		n.reply(w, n.failed(refusal(CodeBadRequest, err.Error())))
-		return
-	}
-	if !n.post(func(c *Core) {
+	event := func(c *Core) {
 		for _, m := range messages {
 			c.Step(m)
 		}
-	}) {
-		n.reply(w, n.failed(refusal(CodeOverloaded, "the node is behind")))
-		return
 	}
-	w.WriteHeader(http.StatusNoContent)
+	switch {
+	case err != nil:
+		n.reply(w, n.failed(refusal(CodeBadRequest, err.Error())))
+	case !n.post(event):
+		n.reply(w, n.failed(refusal(CodeOverloaded, "the node is behind")))
+	default:
+		w.WriteHeader(http.StatusNoContent)
+	}
 }

@@ -110,26 +110,24 @@ func parsePeers(list string) (map[uint64]string, error) {
 }
 
 func (c *Config) check() error {
-	switch {
-	case c.ID == 0:
-		return errors.New("--id is missing")
-	case c.Peers[c.ID] == "":
-		return fmt.Errorf("--id %d is not among --peers", c.ID)
-	case c.Dir == "":
-		return errors.New("--dir is missing")
-	case c.Tick <= 0:
-		return errors.New("--tick must be positive")
-	case c.HeartbeatTicks <= 0:
-		return errors.New("--heartbeat-ticks must be positive")
-	case c.ElectionTicks <= c.HeartbeatTicks:
-		return errors.New("--election-ticks must be greater than --heartbeat-ticks")
-	case c.SnapshotEvery == 0:
-		return errors.New("--snapshot-every must be positive")
-	case c.RequestTimeout <= 0:
-		return errors.New("--request-timeout must be positive")
-	}
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		return fmt.Errorf("--listen: %w", err)
+	_, _, badListen := net.SplitHostPort(c.Listen)
+	for _, rule := range []struct {
+		ok   bool
+		text string
+	}{
+		{c.ID > 0, "--id is missing"},
+		{c.Peers[c.ID] != "", fmt.Sprintf("--id %d is not among --peers", c.ID)},
+		{c.Dir != "", "--dir is missing"},
+		{c.Tick > 0, "--tick must be positive"},
+		{c.HeartbeatTicks > 0, "--heartbeat-ticks must be positive"},
+		{c.ElectionTicks > c.HeartbeatTicks, "--election-ticks must be greater than --heartbeat-ticks"},
+		{c.SnapshotEvery > 0, "--snapshot-every must be positive"},
+		{c.RequestTimeout > 0, "--request-timeout must be positive"},
+		{badListen == nil, fmt.Sprintf("--listen: %v", badListen)},
+	} {
+		if !rule.ok {
+			return errors.New(rule.text)
+		}
 	}
 	return nil
 }

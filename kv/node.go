@@ -12,24 +12,17 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"go.etcd.io/raft/v3"
 )
 
-// Config is what a node is started with.
+// Config is what a node is started with. Start itself sets the core's Storage, Transport and Journal.
 type Config struct {
-	ID             uint64
+	CoreConfig
 	Peers          map[uint64]string // all members, this node included: host:port
 	Dir            string
 	ApplyLog       string // path; empty: none
 	Listen         string // host:port
-	Boot           uint64 // random, new at each start
 	Tick           time.Duration
-	HeartbeatTicks int
-	ElectionTicks  int
-	SnapshotEvery  uint64
 	RequestTimeout time.Duration
-	Logger         raft.Logger
 }
 
 // inboxSize bounds what waits for the loop: every open request and the messages of many peers.
@@ -49,6 +42,7 @@ type Node struct {
 	open      atomic.Int64  // requests
 	term      atomic.Uint64 // the core's, for answers that it had no part in
 	applied   atomic.Uint64
+	ctx       context.Context // ends when the node is to stop
 	cancel    context.CancelFunc
 	stopped   chan struct{}
 	err       error // why it stopped; to be read after stopped
@@ -76,31 +70,25 @@ func Start(cfg Config) (*Node, error) {
 }
 
 func (n *Node) serve(image Image) (err error) {
-	n.core, err = NewCore(CoreConfig{
-		ID: n.cfg.ID, Boot: n.cfg.Boot,
-		ElectionTicks: n.cfg.ElectionTicks, HeartbeatTicks: n.cfg.HeartbeatTicks,
-		SnapshotEvery: n.cfg.SnapshotEvery,
-		Storage:       n, Transport: &n.transport, Journal: n.journal, Logger: n.cfg.Logger,
-	}, image)
-	if err != nil {
+	n.cfg.Storage, n.cfg.Transport, n.cfg.Journal = n, &n.transport, n.journal
+	if n.core, err = NewCore(n.cfg.CoreConfig, image); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", n.cfg.Listen)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	n.cancel = cancel
+	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.transport.lost = func(id uint64) { n.post(func(c *Core) { c.Unreachable(id) }) }
-	n.transport.sent = func(id uint64, ok bool) { n.mustPost(ctx, func(c *Core) { c.SnapshotSent(id, ok) }) }
+	n.transport.sent = func(id uint64, ok bool) { n.mustPost(func(c *Core) { c.SnapshotSent(id, ok) }) }
 	n.transport.warn = n.cfg.Logger.Warningf
-	n.transport.start(ctx, n.cfg.ID, n.cfg.Peers)
+	n.transport.start(n.ctx, n.cfg.ID, n.cfg.Peers)
 	n.server = http.Server{Handler: n, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
-	n.saver.Go(func() { n.saveAll(ctx) })
-	go n.run(ctx)
+	n.saver.Go(n.saveAll)
+	go n.run()
 	go func() {
 		if err := n.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			n.mustPost(ctx, func(*Core) { panic(fmt.Sprintf("listener: %v", err)) })
+			n.mustPost(func(*Core) { panic(fmt.Sprintf("listener: %v", err)) })
 		}
 	}()
 	return nil
@@ -117,19 +105,21 @@ func (n *Node) Stop() error {
 func (n *Node) Stopped() <-chan struct{} { return n.stopped }
 
 // run is the node's life. Whatever ends it, the open requests are answered and the files closed.
-func (n *Node) run(ctx context.Context) {
-	err := n.loop(ctx)
+func (n *Node) run() {
+	err := n.loop()
 	n.cancel()
-	n.core.Stop()
 	n.transport.wait()
 	n.saver.Wait()
+	moment, done := context.WithTimeout(context.Background(), 100*time.Millisecond)
+	defer done()
+	_ = n.server.Shutdown(moment) // what has not been answered in that time is cut off
 	n.err = errors.Join(err, n.server.Close(), n.journal.Close(), n.disk.db.Close())
 	close(n.stopped)
 }
 
 // loop drives the core. raft and bbolt panic when what they were promised does not hold; the node ends
 // then, as with any error here, and says so.
-func (n *Node) loop(ctx context.Context) (err error) {
+func (n *Node) loop() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v\n%s", p, debug.Stack())
@@ -140,7 +130,7 @@ func (n *Node) loop(ctx context.Context) (err error) {
 	flushed := time.Now()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-n.ctx.Done():
 			return nil
 		case now := <-ticker.C:
 			n.core.Tick(now)
@@ -181,10 +171,10 @@ func (n *Node) post(event func(*Core)) bool {
 }
 
 // mustPost hands an event to the loop, however long that takes, unless the node stops.
-func (n *Node) mustPost(ctx context.Context, event func(*Core)) {
+func (n *Node) mustPost(event func(*Core)) {
 	select {
 	case n.inbox <- event:
-	case <-ctx.Done():
+	case <-n.ctx.Done():
 	}
 }
 
@@ -193,14 +183,14 @@ func (n *Node) Save(w *Write) { n.writes <- w }
 
 // saveAll carries out the core's writes. It has a goroutine of its own: while the disk syncs, the loop
 // confirms reads, answers heartbeats and gathers what goes into the next write.
-func (n *Node) saveAll(ctx context.Context) {
+func (n *Node) saveAll() {
 	for {
 		select {
-		case <-ctx.Done():
+		case <-n.ctx.Done():
 			return
 		case w := <-n.writes:
 			err := n.disk.write(w)
-			n.mustPost(ctx, func(c *Core) { c.Saved(err) })
+			n.mustPost(func(c *Core) { c.Saved(err) })
 		}
 	}
 }

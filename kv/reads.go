@@ -111,14 +111,3 @@ func (c *Core) expireReads(now time.Time) {
 		c.reads.confirmed[i].reads = slices.DeleteFunc(c.reads.confirmed[i].reads, overdue)
 	}
 }
-
-func (c *Core) failReads(code, text string) {
-	c.retryReads()
-	for _, f := range c.reads.confirmed {
-		c.reads.unasked = append(c.reads.unasked, f.reads...)
-	}
-	for _, r := range c.reads.unasked {
-		c.answer(r, Response{Err: loss(r.Op, code, text)})
-	}
-	c.reads = reads{seq: c.reads.seq}
-}

@@ -46,7 +46,7 @@ func (c *Core) handle(rd raft.Ready) error {
 	c.confirmReads(rd.ReadStates)
 	c.serveReads()
 	if changed {
-		c.failWrites(c.outlived, CodeLeaderChanged, "leader or term changed before the write was seen applied")
+		c.failOutlived()
 	}
 	return nil
 }
@@ -74,37 +74,23 @@ func (c *Core) observe(rd raft.Ready) bool {
 	return true
 }
 
-// outlived says whether a write was proposed under another term or leader than today's.
-func (c *Core) outlived(w write) bool { return w.term != c.hard.GetTerm() || w.leader != c.leader }
-
 // apply brings the state forward by the entries that are both committed and on this node's disk.
 func (c *Core) apply(rd raft.Ready) error {
 	for _, e := range rd.CommittedEntries {
 		c.applied = e.GetIndex()
 		c.cfg.Journal.Apply(e.GetIndex(), e.GetTerm(), e.GetData())
-		if e.GetType() == pb.EntryNormal {
-			if len(e.GetData()) > 0 { // a new leader's first entry is empty
-				c.applyCommand(e.GetIndex(), e.GetData())
-			}
-		} else {
-			cc, err := confChange(e)
-			if err != nil {
+		switch {
+		case e.GetType() == pb.EntryConfChangeV2:
+			cc := new(pb.ConfChangeV2)
+			if err := proto.Unmarshal(e.GetData(), cc); err != nil {
 				return fmt.Errorf("entry %d: %w", e.GetIndex(), err)
 			}
 			c.conf = c.raft.ApplyConfChange(cc)
+		case len(e.GetData()) > 0: // a new leader's first entry is empty
+			c.applyCommand(e.GetIndex(), e.GetData())
 		}
 	}
 	return nil
-}
-
-// confChange decodes a change of membership, of either of raft's two formats.
-func confChange(e *pb.Entry) (pb.ConfChangeI, error) {
-	if e.GetType() == pb.EntryConfChange {
-		cc := new(pb.ConfChange)
-		return cc, proto.Unmarshal(e.GetData(), cc)
-	}
-	cc := new(pb.ConfChangeV2)
-	return cc, proto.Unmarshal(e.GetData(), cc)
 }
 
 // deliver passes on messages that were held back: raft's own to raft, the others to their nodes.

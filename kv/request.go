@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"cmp"
 	"net/http"
 	"sync/atomic"
 	"time"
@@ -56,25 +57,18 @@ const (
 	CodeBacklog       = "backlog"        // too many uncommitted bytes
 	CodeNoLeader      = "no-leader"      // the node knows of none
 	CodeLeaderChanged = "leader-changed" // since the write was proposed
-	CodeUnknown       = "unknown"        // a snapshot overtook the write
 	CodeStopping      = "stopping"
 	CodeTimeout       = "timeout"
 )
 
 // status is the HTTP status of an error.
 func (e *Error) status() int {
-	switch e.Code {
-	case CodeBadRequest:
-		return http.StatusBadRequest
-	case CodeKeyTooLarge, CodeValueTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case CodeOverloaded, CodeBacklog:
-		return http.StatusTooManyRequests
-	case CodeTimeout:
-		return http.StatusGatewayTimeout
-	default:
-		return http.StatusServiceUnavailable
+	statuses := map[string]int{
+		CodeBadRequest: http.StatusBadRequest, CodeTimeout: http.StatusGatewayTimeout,
+		CodeKeyTooLarge: http.StatusRequestEntityTooLarge, CodeValueTooLarge: http.StatusRequestEntityTooLarge,
+		CodeOverloaded: http.StatusTooManyRequests, CodeBacklog: http.StatusTooManyRequests,
 	}
+	return cmp.Or(statuses[e.Code], http.StatusServiceUnavailable)
 }
 
 // refusal is an error of something that has not happened and never will.

@@ -113,6 +113,5 @@ func (c *Core) restore(snap *pb.Snapshot) error {
 	c.state, c.conf = st, meta.GetConfState()
 	c.applied, c.snapshot = meta.GetIndex(), meta.GetIndex()
 	c.cfg.Journal.Restore(meta.GetIndex(), meta.GetTerm())
-	c.failWrites(func(write) bool { return true }, CodeUnknown, "a snapshot replaced the log; it does not tell")
 	return nil
 }

@@ -75,7 +75,9 @@ func (s *sim) start(id uint64) {
 func (s *sim) crash(id uint64) { s.replicas[id].core, s.replicas[id].pending = nil, nil }
 
 // Send implements Transport.
-func (r *replica) Send(m *pb.Message) { r.s.network = append(r.s.network, proto.Clone(m).(*pb.Message)) }
+func (r *replica) Send(m *pb.Message) {
+	r.s.network = append(r.s.network, proto.Clone(m).(*pb.Message))
+}
 
 // Save implements Storage.
 func (r *replica) Save(w *Write) { r.pending = w }

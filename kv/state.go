@@ -58,8 +58,6 @@ func (s *state) apply(index uint64, c *Command) result {
 
 func holds(c *Command, now result) bool {
 	switch c.If {
-	case IfAbsent:
-		return !now.found
 	case IfValue:
 		return now.found && bytes.Equal(now.value, c.Old)
 	case IfRevision:

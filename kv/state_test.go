@@ -11,7 +11,7 @@ func drawCommand(t *rapid.T) Command {
 	text := rapid.SampledFrom([]string{"", "a", "b", "c\x00/"})
 	cmd := Command{
 		Op:    rapid.SampledFrom([]Op{Put, Put, Delete}).Draw(t, "op"),
-		If:    rapid.SampledFrom([]Match{Always, Always, IfAbsent, IfValue, IfRevision}).Draw(t, "if"),
+		If:    rapid.SampledFrom([]Match{Always, Always, IfValue, IfRevision}).Draw(t, "if"),
 		Key:   text.Draw(t, "key"),
 		Value: []byte(text.Draw(t, "value")),
 	}
@@ -36,8 +36,8 @@ func TestStateIsAMap(t *testing.T) {
 		for index := uint64(1); index <= 40; index++ {
 			cmd := drawCommand(t)
 			now, found := model[cmd.Key]
-			holds := cmd.If == Always || cmd.If == IfAbsent && !found ||
-				cmd.If == IfValue && found && now.value == string(cmd.Old) || cmd.If == IfRevision && now.rev == cmd.Rev
+			holds := cmd.If == Always || cmd.If == IfRevision && now.rev == cmd.Rev ||
+				cmd.If == IfValue && found && now.value == string(cmd.Old)
 			res := s.apply(index, &cmd)
 			require.Equal(t, !holds, res.conflict)
 			switch {

@@ -17,9 +17,9 @@ import (
 
 // disk is what a replica keeps, in one bbolt file. Every record carries a checksum.
 //
-//	log       index, big-endian: Entry
-//	snapshot  "newest": Snapshot (index, term, membership, state)
-//	meta      "hard": HardState; "owner": whose directory this is
+//	log   index, big-endian: Entry
+//	meta  "hard": HardState; "snapshot": Snapshot (index, term, membership, state);
+//	      "owner": whose directory this is, as the data of an Entry
 type disk struct{ db *bbolt.DB }
 
 // openDisk opens the database in dir and loads it. If there is none, this is the replica's first start,
@@ -49,7 +49,7 @@ func createDatabase(dir, path, owner string, voters []uint64) error {
 	if err := errors.Join(os.MkdirAll(dir, 0o750), os.RemoveAll(fresh)); err != nil {
 		return err
 	}
-	db, err := openBolt(fresh)
+	db, err := openBolt(fresh, false)
 	if err != nil {
 		return err
 	}
@@ -58,15 +58,15 @@ func createDatabase(dir, path, owner string, voters []uint64) error {
 		Index: &one, Term: &one, ConfState: &pb.ConfState{Voters: voters},
 	}}
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range []string{"log", "snapshot", "meta"} {
+		for _, name := range []string{"log", "meta"} {
 			if _, err := tx.CreateBucket([]byte(name)); err != nil {
 				return err
 			}
 		}
 		return errors.Join(
-			put(tx, "meta", []byte("owner"), []byte(owner)),
-			putMessage(tx, "meta", []byte("hard"), &pb.HardState{Term: &one, Commit: &one}),
-			putMessage(tx, "snapshot", []byte("newest"), birth),
+			put(tx, "meta", []byte("owner"), &pb.Entry{Data: []byte(owner)}),
+			put(tx, "meta", []byte("hard"), &pb.HardState{Term: &one, Commit: &one}),
+			put(tx, "meta", []byte("snapshot"), birth),
 		)
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
@@ -84,14 +84,15 @@ func createDatabase(dir, path, owner string, voters []uint64) error {
 
 // openBolt waits a moment for the file's lock, which an earlier process of this node may still be
 // letting go. The freelist is not stored but found again at open: one page less for every sync.
-func openBolt(path string) (*bbolt.DB, error) {
+func openBolt(path string, readOnly bool) (*bbolt.DB, error) {
 	return bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType, ReadOnly: readOnly,
 	})
 }
 
 // loadDatabase reads everything. bbolt meets a damaged page with a panic, or with a fault in its memory
-// map; both become errors here.
+// map; both become errors here. It opens the file for reading first: opened for writing, bbolt looks for
+// free pages in a goroutine of its own, whose panic nobody can catch.
 func loadDatabase(path, owner string) (db *bbolt.DB, img Image, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -99,45 +100,44 @@ func loadDatabase(path, owner string) (db *bbolt.DB, img Image, err error) {
 			err = fmt.Errorf("corrupt: %v", p)
 		}
 	}()
-	if db, err = openBolt(path); err != nil {
+	if db, err = openBolt(path, true); err != nil {
 		return nil, img, err
 	}
 	err = db.View(func(tx *bbolt.Tx) error {
 		img, err = load(tx, owner)
 		return err
 	})
-	if err != nil {
-		return nil, img, errors.Join(err, db.Close())
+	if err := errors.Join(err, db.Close()); err != nil {
+		return nil, img, err
 	}
-	return db, img, nil
+	db, err = openBolt(path, false)
+	return db, img, err
 }
 
 func load(tx *bbolt.Tx, owner string) (Image, error) {
-	img := Image{Hard: new(pb.HardState), Snapshot: new(pb.Snapshot)}
-	found, err := get(tx, "meta", []byte("owner"))
-	if err != nil {
+	img, found := Image{Hard: new(pb.HardState), Snapshot: new(pb.Snapshot)}, new(pb.Entry)
+	if err := get(tx, "meta", []byte("owner"), found); err != nil {
 		return img, err
 	}
-	if string(found) != owner {
-		return img, fmt.Errorf("this is the data of %s, not of %s", found, owner)
+	if string(found.GetData()) != owner {
+		return img, fmt.Errorf("this is the data of %s, not of %s", found.GetData(), owner)
 	}
-	if err := getMessage(tx, "meta", []byte("hard"), img.Hard); err != nil {
+	if err := get(tx, "meta", []byte("hard"), img.Hard); err != nil {
 		return img, err
 	}
-	if err := getMessage(tx, "snapshot", []byte("newest"), img.Snapshot); err != nil {
+	if err := get(tx, "meta", []byte("snapshot"), img.Snapshot); err != nil {
 		return img, err
 	}
 	first := img.Snapshot.GetMetadata().GetIndex()
 	last := first
-	log := tx.Bucket([]byte("log"))
-	if log == nil {
-		return img, errors.New("no bucket log")
-	}
-	cur := log.Cursor()
-	for k, _ := cur.Seek(indexKey(first + 1)); k != nil; k, _ = cur.Next() {
+	cur := tx.Bucket([]byte("log")).Cursor()
+	for k, _ := cur.First(); k != nil; k, _ = cur.Next() {
 		e := new(pb.Entry)
-		if err := getMessage(tx, "log", k, e); err != nil {
+		if err := get(tx, "log", k, e); err != nil {
 			return img, err
+		}
+		if e.GetIndex() <= first {
+			continue // the snapshot has it; a running node keeps it for slow followers
 		}
 		if last++; e.GetIndex() != last {
 			return img, fmt.Errorf("log: entry %d where %d should be", e.GetIndex(), last)
@@ -168,13 +168,13 @@ func (d *disk) write(w *Write) error {
 				return err
 			}
 		}
-		return putMessage(tx, "meta", []byte("hard"), w.Hard)
+		return put(tx, "meta", []byte("hard"), w.Hard)
 	})
 }
 
 // putSnapshot stores a snapshot and deletes the log up to drop.
 func putSnapshot(tx *bbolt.Tx, snap *pb.Snapshot, drop uint64) error {
-	if err := putMessage(tx, "snapshot", []byte("newest"), snap); err != nil {
+	if err := put(tx, "meta", []byte("snapshot"), snap); err != nil {
 		return err
 	}
 	return deleteLog(tx, 0, drop)
@@ -186,7 +186,7 @@ func putEntries(tx *bbolt.Tx, entries []*pb.Entry) error {
 		return nil
 	}
 	for _, e := range entries {
-		if err := putMessage(tx, "log", indexKey(e.GetIndex()), e); err != nil {
+		if err := put(tx, "log", indexKey(e.GetIndex()), e); err != nil {
 			return err
 		}
 	}
@@ -209,36 +209,24 @@ func deleteLog(tx *bbolt.Tx, first, last uint64) error {
 
 func indexKey(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
 
-func put(tx *bbolt.Tx, bucket string, key, data []byte) error {
+func put(tx *bbolt.Tx, bucket string, key []byte, m proto.Message) error {
+	data, err := proto.Marshal(m)
+	if err != nil {
+		return err
+	}
 	b := tx.Bucket([]byte(bucket))
 	b.FillPercent = 0.95 // the log only ever grows at its end: a page split in halves is never filled
 	return b.Put(key, seal(key, data))
 }
 
-func putMessage(tx *bbolt.Tx, bucket string, key []byte, m proto.Message) error {
-	data, err := proto.Marshal(m)
-	if err != nil {
-		return err
-	}
-	return put(tx, bucket, key, data)
-}
-
-func get(tx *bbolt.Tx, bucket string, key []byte) ([]byte, error) {
+func get(tx *bbolt.Tx, bucket string, key []byte, m proto.Message) error {
 	b := tx.Bucket([]byte(bucket))
 	if b == nil {
-		return nil, fmt.Errorf("no bucket %s", bucket)
+		return fmt.Errorf("no bucket %s", bucket)
 	}
 	data, err := unseal(key, b.Get(key))
 	if err != nil {
-		return nil, fmt.Errorf("%s %q: %w", bucket, key, err)
-	}
-	return data, nil
-}
-
-func getMessage(tx *bbolt.Tx, bucket string, key []byte, m proto.Message) error {
-	data, err := get(tx, bucket, key)
-	if err != nil {
-		return err
+		return fmt.Errorf("%s %q: %w", bucket, key, err)
 	}
 	return proto.Unmarshal(data, m)
 }

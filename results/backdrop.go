@@ -121,9 +121,12 @@ func layFaults(a timeAxis, windows []history.Window) (bars []faultBar, rows int)
 		case end+width+4 < a.Right:
 			b.LabelX = end + 4
 			end += width + 4
-		default:
+		case begin-width-4 > a.Left:
 			begin -= width + 4
 			b.LabelX = begin
+		default: // a name longer than all the room there is
+			b.Inside, b.LabelX = true, b.X+4
+			b.Label = clean(b.Label, max(0, int((b.W-70)/7)))
 		}
 		b.Row = slices.IndexFunc(ends, func(taken px) bool { return taken < begin })
 		if b.Row < 0 {

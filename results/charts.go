@@ -31,7 +31,7 @@ func (r *Run) overview() picture {
 	faults, rows := layFaults(a, windows)
 	top := y + rowHeight*px(rows) + 10
 	bottom := top + 120
-	p.drawViolations(a, r.Verdict, bottom)
+	p.drawViolations(a, r.Verdict, top)
 	p.drawFaults(a, faults, y, bottom)
 	p.drawBands(a, r.Windows[len(windows):], top, bottom)
 	most := 1
@@ -60,6 +60,11 @@ func (r *Run) overview() picture {
 	p.path("area-ok", ok.String())
 	p.path("area-fail", fail.String())
 	p.path("area-info", info.String())
+	for _, f := range r.Verdict.Findings[:min(len(r.Verdict.Findings), findingRows)] {
+		if timed(f) {
+			p.line("verdict-line", a.x(f.To), top, a.x(f.To), bottom)
+		}
+	}
 	p.drawAxis(a, bottom, bottom)
 	p.text("gutter", chartLeft-10, 11, "per "+span(r.figures.Width))
 	p.drawColumns(a, r.figures, top, bottom)
@@ -82,14 +87,20 @@ func (p *picture) drawColumns(a timeAxis, f figures, top, bottom px) {
 	}
 }
 
-// drawViolations draws a line with a mark and a number for each finding that has a time.
+// drawViolations draws a mark with number and name for each finding, and a line from it down to bottom.
 func (p *picture) drawViolations(a timeAxis, v Verdict, bottom px) {
 	free := px(-1)
 	for i, f := range v.Findings[:min(len(v.Findings), findingRows)] {
+		if !timed(f) {
+			continue
+		}
 		x := a.x(f.To)
 		p.line("verdict-line", x, 12, x, bottom)
 		p.path("verdict-mark", fmt.Sprintf("M%v 12l-6 -9h12z", x))
-		label := fmt.Sprintf("✗ %d %s", i+1, findingTitle(f))
+		label := fmt.Sprintf("✗ %d", i+1)
+		if len(v.Findings) == 1 {
+			label += " " + clean(findingTitle(f), 2*nameLimit)
+		}
 		at := x + 9
 		if at+textWidth(label, 11) > chartRight {
 			at = x - 9 - textWidth(label, 11)

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"encoding/json"
 	"slices"
 
 	"ordeal/history"
@@ -10,8 +11,8 @@ import (
 // Names of any length have been cut to what fits into a margin.
 func (r *Run) drawingOf(f Finding) string {
 	ops := r.witnesses(f)
-	for i := range ops {
-		ops[i].F, ops[i].Node = clean(ops[i].F, nameLimit), clean(ops[i].Node, nameLimit)
+	for i, op := range ops {
+		ops[i] = short(op)
 	}
 	windows := slices.Clone(overlapping(r.Windows, f.From, f.To))
 	windows = windows[:min(len(windows), maxWitnesses)]
@@ -22,4 +23,24 @@ func (r *Run) drawingOf(f Finding) string {
 }
 
 // label names an operation as the drawing does.
-func label(op history.Op) string { return clean(op.Label(), 2*valueLimit) }
+func label(op history.Op) string { return clean(short(op).Label(), 2*valueLimit) }
+
+// short cuts an operation's names and values to what a label can show, so that drawing it costs the
+// same however long they are.
+func short(op history.Op) history.Op {
+	op.F, op.Node = clean(op.F, nameLimit), clean(op.Node, nameLimit)
+	op.Input, op.Output = shortValue(op.Input), shortValue(op.Output)
+	return op
+}
+
+func shortValue(v json.RawMessage) json.RawMessage {
+	const long = 4 << 10
+	if len(v) <= long {
+		return v
+	}
+	text, err := json.Marshal(clean(string(v[:nameLimit]), nameLimit) + "… " + bytesOf(int64(len(v))))
+	if err != nil {
+		panic(err) // a string always has a JSON form
+	}
+	return text
+}

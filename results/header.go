@@ -14,6 +14,7 @@ type runHeader struct {
 	Name, State, Mark      string // Mark is the state's sign, for those who do not see its colour
 	Workload, System, Seed string
 	Commit, Started        string
+	By                     string // ordeal and its version
 	Nodes                  string
 	Reason                 string
 	Command                string
@@ -25,6 +26,7 @@ func (r *Run) header() runHeader {
 		Workload: clean(nonEmpty(m.Workload, "workload ?"), valueLimit), System: clean(m.System, valueLimit),
 		Seed: fmt.Sprint(m.Seed), Commit: commitOf(m), Reason: clean(r.Verdict.Reason, sentenceLimit),
 		Command: clean(Again(m), commandLimit)}
+	h.By = "ordeal " + strings.TrimPrefix(h.Commit, "ordeal ")
 	if m.Nodes > 0 {
 		h.Nodes = plural(m.Nodes, "node")
 	}

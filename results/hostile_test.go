@@ -38,12 +38,16 @@ var hostiles = map[string]string{
 
 // hostileRun has text in every field that a system, a schedule or a log can fill.
 func hostileRun(t *testing.T, text string) *Dir {
-	name := text[:min(len(text), 4<<10)] // names are long, values and sentences huge
+	// Names are long, sentences longer, one value, one finding and one line of a log huge.
+	name, long := text[:min(len(text), 4<<10)], text[:min(len(text), 64<<10)]
 	d, err := Create(t.TempDir(), name, 7, noon)
 	require.NoError(t, err)
-	quoted, err := json.Marshal(text)
-	require.NoError(t, err)
-	value := string(quoted)
+	quoted := func(s string) string {
+		data, err := json.Marshal(s)
+		require.NoError(t, err)
+		return string(data)
+	}
+	value := quoted(long)
 	require.NoError(t, d.WriteManifest(Manifest{Ordeal: name, Command: []string{"ordeal", name}, Workload: name, System: name, Nodes: 3,
 		Faults: []string{name, name}, Time: sec, Seed: 7, Concurrency: 2, Keys: 1, Bug: name, Started: noon, Machine: name, Firewall: name, Notes: []string{name}}))
 	require.NoError(t, os.WriteFile(d.Schedule(), []byte(name), 0o644))
@@ -52,7 +56,7 @@ func hostileRun(t *testing.T, text string) *Dir {
 	s.window(0, "f"+name, name, name, 2*ms, 300*ms, true, name)
 	s.window(1, "f"+name, name, name, 12*ms, 400*ms, false, name)
 	ops := []int{
-		s.op(1, "write", name, name, value, value, 10*ms, 20*ms, history.OK, name),
+		s.op(1, "write", name, name, quoted(text), value, 10*ms, 20*ms, history.OK, name),
 		s.op(2, "f"+name, name, name, value, `{"`+"k"+`":`+value+`}`, 15*ms, 30*ms, history.OK, name),
 		s.op(3, "cas", name, name, "["+value+","+value+"]", value, 31*ms, 33*ms, history.Fail, name),
 		s.op(4, "read", name, name, value, "", 32*ms, 60*ms, history.Info, name),
@@ -61,13 +65,15 @@ func hostileRun(t *testing.T, text string) *Dir {
 	writeEvents(t, d, s.events)
 	f := Finding{Checker: name, Window: name}
 	f.Key, f.Rule, f.Text, f.Ops, f.From, f.To = name, name, text, ops, 10*ms, 60*ms
-	for range min(200, 1+1<<20/len(text)) {
-		f.Proof = append(f.Proof, text)
+	for range min(200, 1+1<<20/len(long)) {
+		f.Proof = append(f.Proof, long)
 	}
-	require.NoError(t, d.WriteVerdict(Verdict{Status: checker.Invalid, Reason: text, Ops: Counts{OK: 3, Fail: 1, Info: 1}, Findings: []Finding{f, f},
-		Checkers:   []CheckerRow{{Name: name, Status: checker.Invalid, Reason: text, Engine: name}, {Name: name, Status: checker.Unknown, Reason: text}},
+	g := f
+	g.Text = long
+	require.NoError(t, d.WriteVerdict(Verdict{Status: checker.Invalid, Reason: long, Ops: Counts{OK: 3, Fail: 1, Info: 1}, Findings: []Finding{f, g},
+		Checkers:   []CheckerRow{{Name: name, Status: checker.Invalid, Reason: long, Engine: name}, {Name: name, Status: checker.Unknown, Reason: long}},
 		RecoveryMS: map[string]float64{name: 3, "n1": 4}}))
-	log := fmt.Sprintf("    0.020000 err %s\n%s\n    0.030000 %s\n", text, text, text)
+	log := fmt.Sprintf("    0.020000 err %s\n%s\n    0.030000 %s\n", text, long, long)
 	require.NoError(t, os.WriteFile(d.NodeLog("n1"), []byte(strings.Repeat(log, 3)), 0o644))
 	return d
 }

@@ -18,7 +18,7 @@ type indexPage struct {
 	Counts []countRow
 	Rows   []indexRow
 	Left   int
-	Commit string
+	By     string
 }
 
 type countRow struct {
@@ -85,7 +85,7 @@ func indexRowOf(s Summary) indexRow {
 		row.Ops = thousands(n)
 	}
 	if s.Err != nil {
-		row.Reason = clean(s.Err.Error(), errLimit*2)
+		row.Reason = clean(strings.ReplaceAll(s.Err.Error(), s.Dir.Path()+"/", ""), errLimit*2)
 	}
 	base := (&url.URL{Path: "./" + s.Dir.Name() + "/"}).String()
 	if exists(s.Dir.Index()) {

@@ -41,11 +41,11 @@ type junitCase struct {
 type junitProblem struct {
 	Message string `xml:"message,attr"`
 	Type    string `xml:"type,attr"`
-	Text    string `xml:",chardata"`
+	Text    string `xml:",cdata"`
 }
 
 // renderJUnit makes a test case of each checker: a failure if it found something, an error if it
-// could not decide. A run that is worse than all of its checkers gets a case of its own.
+// could not decide. All text in it is clean, which is what makes CDATA safe. A run that is worse than all of its checkers gets a case of its own.
 func renderJUnit(r *Run) ([]output, error) {
 	h := r.header()
 	suite := junitSuite{Name: "ordeal." + h.Workload, Time: seconds(r.figures.End.Seconds())}

@@ -23,19 +23,23 @@ type logLine struct {
 	Text   string // as it came: hostile
 }
 
-// logRange is the part of the nodes' logs in one stretch of time.
+// logQuery asks for a stretch of the logs, and says which part of it matters most.
+type logQuery struct{ Of, Focus stretch }
+
+// logRange is the part of the nodes' logs that a query asked for.
 type logRange struct {
 	Lines []logLine // merged by time
 	Left  int       // lines that did not fit into memory
+	size  int       // bytes of text
 }
 
-// rangeLimit bounds, in bytes of text, what is kept of one range and one node.
+// rangeLimit bounds, in bytes of text, what is kept of one node's log for one query.
 const rangeLimit = 256 << 10
 
-// readLogs reads the nodes' logs once and keeps the lines of each of the stretches.
-func (d *Dir) readLogs(stretches []stretch) ([]logRange, error) {
-	ranges := make([]logRange, len(stretches))
-	if len(stretches) == 0 {
+// readLogs reads the nodes' logs once and answers all queries.
+func (d *Dir) readLogs(queries []logQuery) ([]logRange, error) {
+	ranges := make([]logRange, len(queries))
+	if len(queries) == 0 {
 		return ranges, nil
 	}
 	paths, err := filepath.Glob(filepath.Join(globQuote(d.Nodes()), "*.log"))
@@ -44,8 +48,13 @@ func (d *Dir) readLogs(stretches []stretch) ([]logRange, error) {
 	}
 	var failed []error
 	for _, path := range paths {
-		if err := readLog(path, stretches, ranges); err != nil {
+		found, err := readLog(path, queries)
+		if err != nil {
 			failed = append(failed, fmt.Errorf("read %s: %w", path, bare(err)))
+		}
+		for i, f := range found {
+			ranges[i].Lines = append(ranges[i].Lines, f.Lines...)
+			ranges[i].Left += f.Left
 		}
 	}
 	for i := range ranges {
@@ -59,36 +68,49 @@ func globQuote(path string) string {
 	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(path)
 }
 
-func readLog(path string, stretches []stretch, ranges []logRange) error {
+func readLog(path string, queries []logQuery) ([]logRange, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer file.Close()
-	node := strings.TrimSuffix(filepath.Base(path), ".log")
-	kept := make([]int, len(ranges))
-	last := logLine{Node: node}
+	found := make([]logRange, len(queries))
+	last := logLine{Node: strings.TrimSuffix(filepath.Base(path), ".log")}
 	for r := bufio.NewReaderSize(file, 64<<10); ; {
 		text, err := readLine(r)
 		if errors.Is(err, io.EOF) {
-			return nil
+			return found, nil
 		}
 		if err != nil {
-			return err
+			return found, err
 		}
 		last = parseLogLine(text, last)
-		for i, s := range stretches {
-			switch {
-			case last.Time < s.From || last.Time > s.To:
-			case kept[i]+len(text) > rangeLimit:
-				ranges[i].Left++
-			default:
-				kept[i] += len(text)
-				line := last
-				line.Text = strings.Clone(last.Text)
-				ranges[i].Lines = append(ranges[i].Lines, line)
+		for i, q := range queries {
+			if q.Of.From <= last.Time && last.Time <= q.Of.To {
+				found[i].add(last, q.Focus)
 			}
 		}
+	}
+}
+
+// add keeps a line. What comes before the focus may take half of the room, its latest lines; the focus
+// takes more if it needs it, and what comes after it the rest.
+func (r *logRange) add(line logLine, focus stretch) {
+	r.Lines = append(r.Lines, line)
+	r.size += len(line.Text)
+	limit := rangeLimit
+	if line.Time < focus.From {
+		limit /= 2
+	}
+	for r.size > limit && line.Time <= focus.To && r.Lines[0].Time < focus.From {
+		r.size -= len(r.Lines[0].Text)
+		r.Lines = r.Lines[1:]
+		r.Left++
+	}
+	if r.size > limit {
+		r.size -= len(line.Text)
+		r.Lines = r.Lines[:len(r.Lines)-1]
+		r.Left++
 	}
 }
 

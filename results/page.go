@@ -51,7 +51,7 @@ type windowRow struct {
 	Outage, Recovery, Slowest           string
 	Late                                bool // a target did not recover
 	Before, During, After               string
-	Finding                             int // number of a finding that happened inside
+	Findings                            []int // numbers of the first ones that happened inside
 }
 
 type checkerRow struct{ Name, State, Mark, Reason, Engine, Elapsed string }
@@ -102,8 +102,10 @@ func (r *Run) numbers() []fact {
 }
 
 func findingRowOf(n int, f Finding) findingRow {
-	row := findingRow{Number: n, Title: findingTitle(f), Text: clean(f.Text, sentenceLimit), Checker: clean(f.Checker, valueLimit),
-		At: between(f.From, f.To), Window: clean(nonEmpty(f.Window, "no fault active"), errLimit)}
+	row := findingRow{Number: n, Title: findingTitle(f), Text: clean(f.Text, sentenceLimit), Checker: clean(f.Checker, valueLimit)}
+	if timed(f) {
+		row.At, row.Window = between(f.From, f.To), clean(nonEmpty(f.Window, "no fault active"), errLimit)
+	}
 	if n <= violationPages {
 		row.Link = violationName(n) + ".html"
 	}
@@ -123,9 +125,8 @@ func windowRowOf(w windowFigures, findings []Finding) windowRow {
 		row.Recovery = "never"
 	}
 	for i, f := range findings {
-		if f.From <= w.To && f.To >= w.From {
-			row.Finding = i + 1
-			break
+		if len(row.Findings) < 3 && timed(f) && f.From <= w.To && f.To >= w.From {
+			row.Findings = append(row.Findings, i+1)
 		}
 	}
 	return row

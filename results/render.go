@@ -23,9 +23,9 @@ type output struct {
 func renderers() []func(*Run) ([]output, error) {
 	return []func(*Run) ([]output, error){
 		renderViolations,
-		renderPage,
 		renderJUnit,
 		renderSummary,
+		renderPage, // last, since it lists the other files
 	}
 }
 
@@ -80,22 +80,22 @@ func renderPage(r *Run) ([]output, error) {
 // page leaves free of its limit.
 func renderViolations(r *Run) ([]output, error) {
 	findings := r.Verdict.Findings[:min(len(r.Verdict.Findings), violationPages)]
-	stretches := make([]stretch, len(findings))
+	queries := make([]logQuery, len(findings))
 	for i, f := range findings {
-		stretches[i] = logStretch(f)
+		queries[i] = r.logQueryOf(f)
 	}
-	logs, err := r.Dir.readLogs(stretches)
+	logs, err := r.Dir.readLogs(queries)
 	if err != nil {
 		r.note("some logs cannot be read: %v", err)
 	}
 	var files []output
-	for i, f := range findings {
+	for i := range findings {
 		v := r.violationOf(i + 1)
 		bare, err := execute("violation.html", v)
 		if err != nil {
 			return nil, err
 		}
-		v.addLogs(f, logs[i], violationLimit-len(bare)-512)
+		v.addLogs(queries[i], logs[i], violationLimit-len(bare)-512)
 		html, err := execute("violation.html", v)
 		if err != nil {
 			return nil, err

@@ -101,7 +101,7 @@ func (r *Run) FindingText(n int, color bool) string {
 	fmt.Fprintf(&b, "  %s\n", clean(f.Text, sentenceLimit))
 	if drawing := r.drawingOf(f); drawing != "" {
 		b.WriteString("\n" + indent(drawing, "  ") + "\n")
-	} else {
+	} else if timed(f) {
 		fmt.Fprintf(&b, "  during %s\n", clean(nonEmpty(f.Window, between(f.From, f.To)), errLimit))
 	}
 	if h.Command != "" {
@@ -152,7 +152,9 @@ func (r *Run) fullText(v violation) string {
 	for i, step := range append(slices.Clone(v.Proof), v.Clinch) {
 		fmt.Fprintf(&b, "  %2d  %s\n", i+1, step)
 	}
-	section("Operations around it")
+	if v.Timed {
+		section("Operations around it")
+	}
 	for _, c := range v.Context {
 		mark := " "
 		if c.Skipped > 0 {

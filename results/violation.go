@@ -18,6 +18,7 @@ const (
 	contextOps     = 20                     // operations in the table
 	logAround      = 2 * time.Second        // of the nodes' logs on either side
 	logClose       = 100 * time.Millisecond // what is shown of it without unfolding
+	logUnfolded = 60 // lines that are shown without folding any
 	proofLimit     = 24 << 10               // bytes of the proof, as HTML
 )
 
@@ -28,6 +29,7 @@ type violation struct {
 	Title    string // k3: stale read
 	Sentence string
 	Facts    []fact // faults, leader and term at that moment, …
+	Timed    bool   // it happened at a known time; replicas that differ at the end did not
 	Picture  picture
 	Proof    []string
 	Clinch   string // the last step: the contradiction
@@ -69,14 +71,18 @@ func (r *Run) violationOf(n int) violation {
 	v := violation{Number: n, Run: r.header(), Title: findingTitle(f), Sentence: clean(f.Text, sentenceLimit)}
 	v.Key = clean(f.Key, valueLimit)
 	v.Facts = r.factsOf(f, ops)
-	v.Picture = r.witnessPicture(f, ops)
+	if v.Timed = timed(f); v.Timed {
+		v.Picture, v.Context = r.witnessPicture(f, ops), r.contextOf(f, ops)
+	}
 	v.Proof = proofOf(f, ops)
 	if n := len(v.Proof); n > 0 {
 		v.Clinch, v.Proof = v.Proof[n-1], v.Proof[:n-1]
 	}
-	v.Context = r.contextOf(f, ops)
 	return v
 }
+
+// timed tells whether it is known when f happened.
+func timed(f Finding) bool { return len(f.Ops) > 0 || f.To > 0 }
 
 // findingTitle is a finding in few words: k3: stale read.
 func findingTitle(f Finding) string {
@@ -89,9 +95,12 @@ func findingTitle(f Finding) string {
 func (r *Run) factsOf(f Finding, ops []history.Op) []fact {
 	moment := f.To
 	if len(ops) > 0 {
-		moment = ops[accused(ops)].Call
+		moment = ops[accused(f, ops)].Call
 	}
 	facts := []fact{{"found by", clean(f.Checker, valueLimit)}}
+	if !timed(f) {
+		return facts
+	}
 	facts = append(facts, fact{"time", between(f.From, f.To)})
 	if l, ok := leaderAt(r.reigns, moment); ok {
 		facts = append(facts, fact{"leader", fmt.Sprintf("%s in term %d, at %s", clean(l.Node, valueLimit), l.Term, instant(moment))})
@@ -145,7 +154,7 @@ func (r *Run) contextOf(f Finding, witnesses []history.Op) []contextRow {
 	}
 	center := f.To
 	if len(witnesses) > 0 {
-		center = witnesses[accused(witnesses)].Call
+		center = witnesses[accused(f, witnesses)].Call
 	}
 	at, _ := slices.BinarySearchFunc(key, center, func(op history.Op, t time.Duration) int { return cmp.Compare(op.Call, t) })
 	first := max(0, min(at-contextOps/2, len(key)-contextOps))
@@ -175,25 +184,28 @@ func contextRowOf(op history.Op) contextRow {
 	if op.Return != history.Never {
 		row.Return, row.Took = instant(op.Return), span(op.Return-op.Call)
 	}
-	if op.Term > 0 || op.Revision > 0 {
-		row.Version = fmt.Sprintf("t%d r%d", op.Term, op.Revision)
+	if op.Term > 0 {
+		row.Version = fmt.Sprintf("t%d", op.Term)
+	}
+	if op.Revision > 0 {
+		row.Version = strings.TrimSpace(fmt.Sprintf("%s r%d", row.Version, op.Revision))
 	}
 	return row
 }
 
-// logStretch is the part of the logs that belongs to a finding.
-func logStretch(f Finding) stretch {
-	to := f.To
-	if to > history.Never-logAround {
-		to = f.From
+// logQueryOf asks for the part of the logs that belongs to a finding; for one without a time, the end.
+func (r *Run) logQueryOf(f Finding) logQuery {
+	focus := stretch{f.From, min(f.To, r.figures.End)}
+	if !timed(f) {
+		focus = stretch{r.figures.End, r.figures.End}
 	}
-	return stretch{f.From - logAround, to + logAround}
+	return logQuery{Of: stretch{focus.From - logAround, focus.To + logAround}, Focus: focus}
 }
 
 // addLogs fills v with as many lines as fit into budget bytes of HTML: those nearest to the
 // violation, and the harness's own.
-func (v *violation) addLogs(f Finding, logs logRange, budget int) {
-	v.Logs, v.LogRange, v.LogLeft = nil, between(max(0, logStretch(f).From), logStretch(f).To), logs.Left
+func (v *violation) addLogs(q logQuery, logs logRange, budget int) {
+	v.Logs, v.LogRange, v.LogLeft = nil, between(max(0, q.Of.From), q.Of.To), logs.Left
 	order := make([]int, len(logs.Lines))
 	for i := range order {
 		order[i] = i
@@ -201,14 +213,14 @@ func (v *violation) addLogs(f Finding, logs logRange, budget int) {
 	distance := func(i int) time.Duration {
 		l := logs.Lines[i]
 		if l.Stream == "---" {
-			return 0
+			return -1
 		}
-		return max(0, f.From-l.Time, l.Time-f.To)
+		return max(0, q.Focus.From-l.Time, l.Time-q.Focus.To)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(distance(a), distance(b)) })
 	shown := make([]int, 0, len(order))
 	for _, i := range order {
-		line := shownLineOf(f, logs.Lines[i])
+		line := shownLineOf(q, logs.Lines[i])
 		if budget -= line.size(); budget < 0 {
 			break
 		}
@@ -219,20 +231,23 @@ func (v *violation) addLogs(f Finding, logs logRange, budget int) {
 	for _, i := range shown {
 		part := &parts[1]
 		switch l := logs.Lines[i]; {
-		case l.Time < f.From-logClose:
+		case l.Time < q.Focus.From-logClose:
 			part = &parts[0]
-		case l.Time > f.To+logClose:
+		case l.Time > q.Focus.To+logClose:
 			part = &parts[2]
 		}
-		part.Lines = append(part.Lines, shownLineOf(f, logs.Lines[i]))
+		part.Lines = append(part.Lines, shownLineOf(q, logs.Lines[i]))
+	}
+	if len(shown) <= logUnfolded {
+		parts = []logPart{{Lines: slices.Concat(parts[0].Lines, parts[1].Lines, parts[2].Lines)}}
 	}
 	v.Logs = slices.DeleteFunc(parts, func(p logPart) bool { return len(p.Lines) == 0 })
 	v.LogLeft += len(order) - len(shown)
 }
 
-func shownLineOf(f Finding, l logLine) shownLine {
+func shownLineOf(q logQuery, l logLine) shownLine {
 	return shownLine{Time: instant(l.Time), Node: clean(l.Node, valueLimit), Stream: clean(l.Stream, 3),
-		Text: clean(strings.ReplaceAll(l.Text, "\t", "    "), logLineLimit), Inside: f.From <= l.Time && l.Time <= f.To}
+		Text: clean(strings.ReplaceAll(l.Text, "\t", "    "), logLineLimit), Inside: q.Focus.From <= l.Time && l.Time <= q.Focus.To}
 }
 
 // size is how many bytes of HTML the line takes, at most.

@@ -10,15 +10,31 @@ import (
 	"ordeal/history"
 )
 
-// accused is the position, among the witnesses, of the operation that shows the violation: the last
-// that observed something, else the last.
-func accused(ops []history.Op) int {
-	for i, op := range slices.Backward(ops) {
+// accused is the position, among the witnesses, of the operation that shows the violation: the one
+// that the sentence names first, else the last that read something, else the last.
+func accused(f Finding, ops []history.Op) int {
+	first, at := len(ops)-1, len(f.Text)
+	for i, op := range ops {
 		if op.Type == history.OK && op.F == "read" {
-			return i
+			first = i
 		}
 	}
-	return len(ops) - 1
+	for i, op := range ops {
+		if named := namedAt(f.Text, op); named >= 0 && named < at {
+			first, at = i, named
+		}
+	}
+	return first
+}
+
+// namedAt is where a sentence names an operation, as "get 5 by p7" or "p7 read 5"; -1 if nowhere.
+func namedAt(text string, op history.Op) int {
+	name := fmt.Sprintf("%s by p%d", short(op).Label(), op.Process)
+	i := strings.Index(text, name)
+	if end := i + len(name); i >= 0 && (end == len(text) || text[end] < '0' || text[end] > '9') {
+		return i
+	}
+	return strings.Index(text, fmt.Sprintf("p%d read %s", op.Process, history.ValueLabel(short(op).Output)))
 }
 
 // endOf is when an operation stopped being open, as far as the drawing goes.
@@ -84,7 +100,7 @@ func (r *Run) witnessPicture(f Finding, ops []history.Op) picture {
 	y := p.drawLeaders(a, r.reigns, 0)
 	p.drawFaults(a, faults, y, bottom)
 	p.drawAxis(a, top, bottom)
-	guilty := accused(ops)
+	guilty := accused(f, ops)
 	for i, process := range lanes {
 		y := top + laneHeight*px(i)
 		p.line("lane", a.Left, y+36, a.Right, y+36)

@@ -46,7 +46,7 @@ with clients, injects faults, records every operation and decides whether what h
 Exit codes: 0 valid, 1 invalid, 2 unknown, 254 wrong usage or input, 255 the harness itself broke.`,
 		SilenceUsage: true, SilenceErrors: true,
 		// Without this cobra would take an unknown command for help.
-		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+		Args: usageArgs(cobra.NoArgs), RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetArgs(args)
 	root.SetOut(stdout)

@@ -3,6 +3,7 @@ package netfault
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"testing"
 
@@ -57,11 +58,7 @@ func (k *fake) replace(_ context.Context, pairs []Pair) error {
 }
 
 func (k *fake) counts(context.Context) (map[Pair]uint64, error) {
-	counts := map[Pair]uint64{}
-	for p, n := range k.rules {
-		counts[p] = n
-	}
-	return counts, k.blind
+	return maps.Clone(k.rules), k.blind
 }
 
 func (k *fake) remove(context.Context) error { return nil }

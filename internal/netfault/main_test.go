@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -97,7 +98,7 @@ func newMailbox(t *testing.T, s *sandbox.Star, i int) mailbox {
 		conn, err = net.ListenUDP("udp4", net.UDPAddrFromAddrPort(netip.AddrPortFrom(s.Addr(i), 0)))
 		return err
 	}))
-	t.Cleanup(func() { conn.Close() })
+	t.Cleanup(func() { _ = conn.Close() })
 	return mailbox{conn, netip.MustParseAddrPort(conn.LocalAddr().String())}
 }
 
@@ -105,7 +106,7 @@ func newMailbox(t *testing.T, s *sandbox.Star, i int) mailbox {
 // once or never; the wait for "never" is what a busy machine may need for "at once".
 func reaches(t *testing.T, from, to mailbox) bool {
 	t.Helper()
-	word := fmt.Sprint(time.Now().UnixNano())
+	word := strconv.FormatInt(time.Now().UnixNano(), 10)
 	_, err := from.WriteToUDPAddrPort([]byte(word), to.addr)
 	require.NoError(t, err)
 	require.NoError(t, to.SetReadDeadline(time.Now().Add(200*time.Millisecond)))

@@ -3,12 +3,12 @@ package netfault_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -90,7 +90,7 @@ func TestTCP(t *testing.T) {
 			l, err = net.Listen("tcp4", netip.AddrPortFrom(s.Addr(2), 0).String())
 			return err
 		}))
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		go func() {
 			for {
 				conn, err := l.Accept()
@@ -98,7 +98,7 @@ func TestTCP(t *testing.T) {
 					return
 				}
 				go func() {
-					defer conn.Close()
+					defer func() { _ = conn.Close() }()
 					_, _ = io.Copy(conn, conn) // an echo, until the other side closes
 				}()
 			}
@@ -109,10 +109,10 @@ func TestTCP(t *testing.T) {
 		}
 		var client net.Conn
 		require.NoError(t, s.Do(1, func() (err error) { client, err = dial(); return err }))
-		defer client.Close()
+		defer func() { _ = client.Close() }()
 		harness, err := dial()
 		require.NoError(t, err)
-		defer harness.Close()
+		defer func() { _ = harness.Close() }()
 		echo := func(conn net.Conn, word string, patience time.Duration) error {
 			if _, err := conn.Write([]byte(word)); err != nil {
 				return err
@@ -169,7 +169,7 @@ func TestConcurrent(t *testing.T) {
 		var wg sync.WaitGroup
 		for worker := range 4 {
 			wg.Go(func() {
-				id := fmt.Sprint(worker)
+				id := strconv.Itoa(worker)
 				for range 10 {
 					err := errors.Join(f.Cut(ctx, id, pairs(s, [2]int{1 + worker%3, 1 + (worker+1)%3})))
 					_, err2 := f.Dropped(ctx, id)
@@ -198,7 +198,7 @@ func TestReopen(t *testing.T) {
 			}
 			s, err := sandbox.NewStar(2)
 			require.NoError(t, err)
-			defer s.Close()
+			defer func() { _ = s.Close() }()
 			require.NoError(t, lost.Cut(ctx, "c", pairs(s, [2]int{1, 2})))
 			f, err := open(ctx)
 			require.NoError(t, err)

@@ -2,6 +2,7 @@ package sandbox_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -124,7 +125,7 @@ func partForbidden() int {
 		return fail(err)
 	}
 	if err := sandbox.Probe(); err == nil {
-		return fail(fmt.Errorf("Probe found nothing wrong"))
+		return fail(errors.New("the probe found nothing wrong"))
 	}
 	_, done, err := sandbox.Enter()
 	fmt.Printf("%t %T %v\n", done, err, err)

@@ -61,8 +61,7 @@ func sandboxRow() Capability {
 	row := Capability{Name: "sandbox"}
 	if err := Probe(); err != nil {
 		row.Detail = err.Error()
-		var u *Unavailable
-		if errors.As(err, &u) {
+		if u, ok := errors.AsType[*Unavailable](err); ok {
 			row.Detail = u.Reason
 		}
 		return row
@@ -103,7 +102,7 @@ func nftablesRow() Capability {
 		row.Detail = fmt.Sprintf("the kernel has no nfnetlink: %v", err)
 		return row
 	}
-	syscall.Close(fd)
+	_ = syscall.Close(fd)
 	// Whether nf_tables is behind it only the sandbox's root may ask.
 	return Capability{Name: row.Name, OK: true, Detail: "the kernel answers on NETLINK_NETFILTER"}
 }
@@ -139,6 +138,6 @@ func fuseRow() Capability {
 		row.Detail = err.Error()
 		return row
 	}
-	f.Close()
+	_ = f.Close()
 	return Capability{Name: row.Name, OK: true, Detail: "can be opened"}
 }

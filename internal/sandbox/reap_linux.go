@@ -53,20 +53,15 @@ func reapOrphans() (left int) {
 
 // deadChildren returns the zombies whose parent is this process.
 func deadChildren() []int {
-	dir, err := os.Open("/proc")
-	if err != nil {
-		return nil
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1) // a partial list is made good by the next sweep
+	entries, _ := os.ReadDir("/proc") // a partial list is made good by the next sweep
 	parent := strconv.Itoa(os.Getpid())
 	var pids []int
-	for _, name := range names {
-		pid, err := strconv.Atoi(name)
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			continue
 		}
-		stat, err := os.ReadFile("/proc/" + name + "/stat")
+		stat, err := os.ReadFile("/proc/" + entry.Name() + "/stat")
 		if err != nil {
 			continue
 		}
@@ -86,7 +81,7 @@ func reapOrphan(pid int) bool {
 	if err != nil {
 		return err == unix.ESRCH
 	}
-	defer unix.Close(fd)
+	defer func() { _ = unix.Close(fd) }()
 	if pidfdHeld(pid, fd) {
 		return false
 	}
@@ -102,20 +97,15 @@ func reapOrphan(pid int) bool {
 // When in doubt it says yes: a zombie more is better than an exit status less.
 func pidfdHeld(pid, except int) bool {
 	const fdinfo = "/proc/self/fdinfo"
-	dir, err := os.Open(fdinfo)
+	entries, err := os.ReadDir(fdinfo)
 	if err != nil {
 		return true
 	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return true
-	}
-	for _, name := range names {
-		if name == strconv.Itoa(except) {
+	for _, entry := range entries {
+		if entry.Name() == strconv.Itoa(except) {
 			continue
 		}
-		info, err := os.ReadFile(fdinfo + "/" + name)
+		info, err := os.ReadFile(fdinfo + "/" + entry.Name())
 		if err != nil {
 			continue // closed since
 		}

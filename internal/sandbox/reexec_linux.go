@@ -139,7 +139,7 @@ func supervise(cmd *exec.Cmd, done <-chan error, sigs <-chan os.Signal) (int, er
 }
 
 func exitCodeOf(state *os.ProcessState) int {
-	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() { //nolint:misspell // the name is syscall's
 		return 128 + int(ws.Signal())
 	}
 	return state.ExitCode()
@@ -147,8 +147,7 @@ func exitCodeOf(state *os.ProcessState) int {
 
 // startError tells a refusal by the kernel from any other failure to start.
 func startError(err error, userns bool) error {
-	var errno syscall.Errno
-	if errors.As(err, &errno) {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		if reason := refusal(errno, userns); reason != "" {
 			return &Unavailable{Reason: reason, Err: err}
 		}

@@ -18,11 +18,11 @@ import (
 const rtoMaxPath = "/proc/sys/net/ipv4/tcp_rto_max_ms"
 
 // Setup makes the inside of a sandbox ready: no mount reaches the host, /proc shows the sandbox's
-// processes, /run is empty and writable (unless
-// this program needs what is there), lo is up, packets are forwarded between nodes, TCP backs
-// off no longer than a second (where the kernel can: see RTOMax), and orphans are reaped. Call it
-// once, in the inner process, before anything is started; it also starts the goroutine that reaps.
-// The error is an *Unavailable when a policy forbids one of these.
+// processes, /run is empty and writable (unless this program needs what is there), lo is up,
+// packets are forwarded between nodes, TCP backs off no longer than a second (where the kernel can:
+// see RTOMax), and orphans are reaped. Call it once, in the inner process, before anything is
+// started; it also starts the goroutine that reaps. The error is an *Unavailable when a policy
+// forbids one of these.
 func Setup() error {
 	if !Inside() {
 		return errors.New("set up the sandbox: this process is not in one")
@@ -71,8 +71,8 @@ func inUse(dir string) bool {
 		return false // not to be found by name anyway
 	}
 	for _, path := range []string{program, cwd, os.TempDir()} {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+		if resolved, err := filepath.EvalSymlinks(path); err == nil {
+			path = resolved
 		}
 		if path == dir || strings.HasPrefix(path, dir+"/") {
 			return true

@@ -233,8 +233,8 @@ func (s *Star) Do(i int, f func() error) error {
 	}
 	ns := netns.NsHandle(fd)
 	back := netns.NsHandle(hub)
-	defer ns.Close()
-	defer back.Close()
+	defer func() { _ = ns.Close() }()
+	defer func() { _ = back.Close() }()
 	return onThread(back, func() error {
 		if err := netns.Set(ns); err != nil {
 			return fmt.Errorf("enter the network of node %d: %w", i, err)

@@ -33,15 +33,15 @@ func echo(t *testing.T, s *sandbox.Star, i int) netip.AddrPort {
 		l, err = net.Listen("tcp4", netip.AddrPortFrom(s.Addr(i), 0).String())
 		return err
 	}))
-	t.Cleanup(func() { l.Close() })
+	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			fmt.Fprint(conn, conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
-			conn.Close()
+			_, _ = fmt.Fprint(conn, conn.RemoteAddr().(*net.TCPAddr).AddrPort().Addr())
+			_ = conn.Close()
 		}
 	}()
 	return netip.MustParseAddrPort(l.Addr().String())
@@ -52,7 +52,7 @@ func ask(to netip.AddrPort) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }()
 	answer, err := io.ReadAll(conn)
 	return string(answer), err
 }
@@ -98,7 +98,7 @@ func TestStarStart(t *testing.T) {
 		cmd := play("netns")
 		out, err := os.CreateTemp(t.TempDir(), "")
 		require.NoError(t, err)
-		defer out.Close()
+		defer func() { _ = out.Close() }()
 		cmd.Stdout = out
 		require.NoError(t, s.Start(i, cmd))
 		require.NoError(t, cmd.Wait())
