@@ -124,14 +124,14 @@ func (p *plan) checkLimits() error {
 }
 
 func (p *plan) checkBug() error {
+	if p.System == nil {
+		p.System = systems.NewKV(systems.Options{})
+	}
 	if p.Bug == "" {
-		if p.System == nil {
-			p.System = systems.NewKV(systems.Options{})
-		}
 		set(&p.Faults, "all")
 		return nil
 	}
-	if p.System != nil && p.System.Name() != "kv" {
+	if p.System.Name() != "kv" {
 		return fmt.Errorf("bug %s: bugs are planted in kv, not in %s", p.Bug, p.System.Name())
 	}
 	bug, err := bugs.Find(p.Bug)

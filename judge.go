@@ -36,7 +36,7 @@ func Judge(ctx context.Context, path string) (results.Verdict, error) {
 	if err := c.readApplyLogs(dir.Nodes()); err != nil {
 		return results.Verdict{}, err
 	}
-	verdict, err := c.judge(ctx, append(clientChecks, trialChecks...))
+	verdict, err := c.judge(ctx, runChecks)
 	if err != nil {
 		return verdict, err
 	}
@@ -53,7 +53,7 @@ func JudgeHistory(ctx context.Context, file, workload string) (results.Verdict, 
 	if err != nil {
 		return results.Verdict{}, err
 	}
-	return c.judge(ctx, clientChecks)
+	return c.judge(ctx, historyChecks)
 }
 
 // trialCase is all that is known of a run when it is judged.
@@ -116,10 +116,11 @@ func (c *trialCase) readApplyLogs(nodes string) error {
 // check is one question put to a run; it answers with a row for each checker.
 type check func(context.Context, *trialCase) ([]checker.Verdict, error)
 
-// clientChecks need only the operations; trialChecks need the whole run.
+// What is asked of a history alone, and of a run. Evidence comes first: of two unknowns, that the run was
+// no trial explains the other.
 var (
-	clientChecks = []check{operations}
-	trialChecks  = []check{applyLogs, stateHashes, liveness, evidence}
+	historyChecks = []check{operations}
+	runChecks     = []check{evidence, operations, applyLogs, stateHashes, liveness}
 )
 
 // judge asks all checks and takes the worst answer.

@@ -30,6 +30,9 @@ func applyLogs(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 
 // stateHashes compares what the replicas held in the end.
 func stateHashes(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
+	if c.manifest.Nodes == 1 {
+		return nil, nil // one state agrees with itself
+	}
 	states, err := checker.NodeStates(c.events)
 	if err != nil || len(states) == 0 {
 		return nil, err

@@ -87,10 +87,11 @@ func (p *picture) drawColumns(a timeAxis, f figures, top, bottom px) {
 	}
 }
 
-// drawViolations draws a mark with number and name for each finding, and a line from it down to bottom.
+// drawViolations draws a mark for each finding, with its number where there is room, and a line from
+// it down to bottom.
 func (p *picture) drawViolations(a timeAxis, v Verdict, bottom px) {
-	free := px(-1)
-	for i, f := range v.Findings[:min(len(v.Findings), findingRows)] {
+	findings := v.Findings[:min(len(v.Findings), findingRows)]
+	for i, f := range findings {
 		if !timed(f) {
 			continue
 		}
@@ -101,13 +102,17 @@ func (p *picture) drawViolations(a timeAxis, v Verdict, bottom px) {
 		if len(v.Findings) == 1 {
 			label += " " + clean(findingTitle(f), 2*nameLimit)
 		}
+		width := textWidth(label, 11)
 		at := x + 9
-		if at+textWidth(label, 11) > chartRight {
-			at = x - 9 - textWidth(label, 11)
+		if at+width > chartRight {
+			at = x - 9 - width
 		}
-		if at > free || i == 0 {
+		crowded := slices.ContainsFunc(findings, func(o Finding) bool {
+			mark := a.x(o.To)
+			return timed(o) && mark != x && at-8 < mark && mark < at+width+8
+		})
+		if !crowded {
 			p.text("wrong", at, 10, label)
-			free = at + textWidth(label, 11) + 12
 		}
 	}
 }

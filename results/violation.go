@@ -18,7 +18,7 @@ const (
 	contextOps     = 20                     // operations in the table
 	logAround      = 2 * time.Second        // of the nodes' logs on either side
 	logClose       = 100 * time.Millisecond // what is shown of it without unfolding
-	logUnfolded = 60 // lines that are shown without folding any
+	logUnfolded    = 60                     // lines that are shown without folding any
 	proofLimit     = 24 << 10               // bytes of the proof, as HTML
 )
 
