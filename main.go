@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -40,19 +39,11 @@ func Sandboxed(f func() int) (int, error) {
 	if code, isNode := systems.RunNode(os.Args); isNode {
 		return code, nil
 	}
-	if !sandbox.Inside() {
-		return sandbox.Reexec()
-	}
-	if err := sandbox.Setup(); err != nil {
-		return 0, fmt.Errorf("set up sandbox: %w", err)
+	code, done, err := sandbox.Enter()
+	if done || err != nil {
+		return code, err
 	}
 	return f(), nil
-}
-
-// Required tells whether ORDEAL_REQUIRE, a comma list, names a capability of this machine whose absence
-// must be a failure: net, disk or clock.
-func Required(capability string) bool {
-	return slices.Contains(strings.Split(os.Getenv("ORDEAL_REQUIRE"), ","), capability)
 }
 
 // T is what Test needs of a *testing.T.
@@ -85,15 +76,11 @@ func Test(t T, c Config) *Result {
 // trial could not take place, and has then failed or skipped t.
 func Try(t T, c Config) *Result {
 	t.Helper()
-	if !sandbox.Inside() {
-		reason := "TestMain does not call ordeal.Main"
-		if err := sandbox.Probe(); err != nil {
-			reason = err.Error()
+	if err := sandbox.Ready(); err != nil {
+		if sandbox.Required("net") {
+			t.Fatalf("ORDEAL_REQUIRE has net, but TestMain did not get ordeal.Main into a sandbox: %v", err)
 		}
-		if Required("net") {
-			t.Fatalf("no sandbox, and ORDEAL_REQUIRE has net: %s", reason)
-		}
-		t.Skipf("no sandbox: %s", reason)
+		t.Skipf("%v", err)
 	}
 	artifacts := flag.Lookup("test.artifacts")
 	keepAll := artifacts != nil && artifacts.Value.String() == "true"
@@ -110,6 +97,7 @@ func Try(t T, c Config) *Result {
 		t.Fatalf("%v", err)
 		return nil
 	}
+	_, _ = fmt.Fprintln(t.Output(), r.Text(false))
 	t.Attr("ordeal.seed", strconv.FormatUint(r.Seed, 10))
 	t.Attr("ordeal.verdict", r.Verdict.Status.String())
 	if r.Verdict.Status == checker.Valid && !keepAll {
@@ -119,7 +107,6 @@ func Try(t T, c Config) *Result {
 	} else {
 		t.Attr("ordeal.report", r.Dir.Index())
 	}
-	_, _ = fmt.Fprintln(t.Output(), r.Text(false))
 	return r
 }
 

@@ -70,8 +70,8 @@ func newTrial(c Config, again func(seed uint64) []string) (*trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !sandbox.Inside() {
-		return nil, errors.New("ordeal.Run was called outside the sandbox: let TestMain call ordeal.Main")
+	if err := sandbox.Ready(); err != nil {
+		return nil, fmt.Errorf("ordeal.Run needs TestMain to call ordeal.Main: %w", err)
 	}
 	dir, err := results.Create(p.Out, p.Workload, p.Seed, time.Now())
 	if err != nil {

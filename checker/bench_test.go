@@ -36,53 +36,23 @@ func (l load) history(seed uint64) []history.Op {
 	return all
 }
 
+// drawn is an operation and the moment at which it takes effect.
+type drawn struct {
+	op    history.Op
+	point time.Duration
+}
+
 func (l load) key(r *rand.Rand, key string, stale bool) []history.Op {
-	const ms = time.Millisecond
-	free := make([]time.Duration, l.clients)
-	process := make([]int, l.clients)
-	for c := range process {
-		process[c] = c
-	}
-	next := l.clients
-	type drawn struct {
-		op    history.Op
-		point time.Duration
-	}
-	var ops []drawn
-	for range l.ops {
-		c := 0
-		for i, t := range free {
-			if t < free[c] {
-				c = i
-			}
-		}
-		call := free[c] + time.Duration(r.Int64N(int64(ms/2)))
-		took := time.Duration(r.ExpFloat64()*float64(2*ms)) + ms/10
-		d := drawn{op: history.Op{Process: process[c], Key: key, Node: fmt.Sprintf("n%d", 1+c%5), Type: history.OK, Call: call,
-			Return: call + took, Ended: call + took}, point: call + time.Duration(r.Int64N(int64(took)))}
-		if r.Float64() < l.unknown {
-			d.op.Type, d.op.Return, d.op.Ended = history.Info, history.Never, call+500*ms
-			d.point = call + time.Duration(r.Int64N(int64(800*ms)))
-			if r.IntN(2) == 0 {
-				d.point = history.Never
-			}
-			process[c], next = next, next+1
-			free[c] = call + time.Duration(r.Int64N(int64(20*ms))) // not 500: they would all be waiting
-		} else {
-			free[c] = d.op.Return
-		}
-		ops = append(ops, d)
-	}
+	ops := l.times(r, key)
+	slices.SortFunc(ops, func(a, b drawn) int { return cmp.Compare(a.point, b.point) })
 	stales := 0
 	if stale {
 		stales = 3 // not each of them is one: the two writes may have been concurrent
 	}
-	slices.SortFunc(ops, func(a, b drawn) int { return cmp.Compare(a.point, b.point) })
-	state, before, changed, n := "null", "null", history.Never, 0 // changed: when state had surely replaced before
+	state, before, changed := "null", "null", history.Never // changed: when state had surely replaced before
 	for i := range ops {
 		op := &ops[i].op
-		n++
-		fresh := fmt.Sprintf(`"%s-%d"`, key, n)
+		fresh := fmt.Sprintf(`"%s-%d"`, key, i+1)
 		switch kind := r.IntN(10); {
 		case kind < 5:
 			op.F, op.Output = "read", json.RawMessage(state)
@@ -90,19 +60,17 @@ func (l load) key(r *rand.Rand, key string, stale bool) []history.Op {
 				op.Output, stales = json.RawMessage(before), stales-1
 				op.Call = op.Return - 1
 			}
+			if op.Type == history.Info {
+				op.Output = nil
+			}
+			continue
 		case kind < 8:
 			op.F, op.Input = "write", json.RawMessage(fresh)
-			if ops[i].point != history.Never {
-				before, state, changed = state, fresh, op.Return
-			}
 		default:
 			op.F, op.Input = "cas", json.RawMessage("["+state+","+fresh+"]")
-			if ops[i].point != history.Never {
-				before, state, changed = state, fresh, op.Return
-			}
 		}
-		if op.Type == history.Info {
-			op.Output = nil
+		if ops[i].point != history.Never {
+			before, state, changed = state, fresh, op.Return
 		}
 	}
 	slices.SortFunc(ops, func(a, b drawn) int { return cmp.Compare(a.op.Call, b.op.Call) })
@@ -111,6 +79,34 @@ func (l load) key(r *rand.Rand, key string, stale bool) []history.Op {
 		out = append(out, d.op)
 	}
 	return out
+}
+
+func (l load) times(r *rand.Rand, key string) []drawn {
+	const ms = time.Millisecond
+	free, process := make([]time.Duration, l.clients), make([]int, l.clients)
+	for c := range process {
+		process[c] = c
+	}
+	var ops []drawn
+	for range l.ops {
+		c := slices.Index(free, slices.Min(free))
+		call := free[c] + time.Duration(r.Int64N(int64(ms/2)))
+		took := time.Duration(r.ExpFloat64()*float64(2*ms)) + ms/10
+		d := drawn{op: history.Op{Process: process[c], Key: key, Node: fmt.Sprintf("n%d", 1+c%5), Type: history.OK, Call: call,
+			Return: call + took, Ended: call + took}, point: call + time.Duration(r.Int64N(int64(took)))}
+		free[c] = d.op.Return
+		if r.Float64() < l.unknown {
+			d.op.Type, d.op.Return, d.op.Ended = history.Info, history.Never, call+500*ms
+			d.point = call + time.Duration(r.Int64N(int64(800*ms)))
+			if r.IntN(2) == 0 {
+				d.point = history.Never
+			}
+			process[c] += l.clients
+			free[c] = call + time.Duration(r.Int64N(int64(20*ms))) // not 500: they would all be waiting
+		}
+		ops = append(ops, d)
+	}
+	return ops
 }
 
 func BenchmarkLinearizable(b *testing.B) {

@@ -54,7 +54,7 @@ func TestTooHardIsUnknownInTime(t *testing.T) {
 }
 
 func TestTooHardNeverTakesMoreMemoryThanAllowed(t *testing.T) {
-	const budget = 96 << 20
+	const budget = 64 << 20
 	runtime.GC()
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -75,7 +75,7 @@ func TestTooHardNeverTakesMoreMemoryThanAllowed(t *testing.T) {
 	cancel()
 	require.Equal(t, Unknown, v.Status)
 	require.Contains(t, v.Reason, `out of memory after`)
-	require.Contains(t, v.Reason, `(a check may take 96 MiB)`)
+	require.Contains(t, v.Reason, `(a check may take 64 MiB)`)
 	used := <-peak - before.HeapInuse
 	t.Logf("%d MiB of %d", used>>20, budget>>20)
 	require.Less(t, used, uint64(budget*11/10))

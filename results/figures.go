@@ -27,7 +27,7 @@ type bucket struct {
 	Latency latency
 }
 
-// latency summarizes how long ok operations took. All are 0 if there were none.
+// latency says how long ok operations took. All are 0 if there were none.
 type latency struct{ P50, P95, P99, Max time.Duration }
 
 // stretch is a part of the run.
@@ -80,15 +80,21 @@ func measure(ops []history.Op, windows []history.Window, end time.Duration) figu
 	return f
 }
 
+// answer is an ok operation, as far as the figures need it.
+type answer struct {
+	Call, Return time.Duration
+	Node         string
+}
+
 // okByEnd is the ok operations in the order in which they ended.
-func okByEnd(ops []history.Op) []history.Op {
-	var done []history.Op
+func okByEnd(ops []history.Op) []answer {
+	done := make([]answer, 0, len(ops))
 	for _, op := range ops {
 		if op.Type == history.OK {
-			done = append(done, op)
+			done = append(done, answer{op.Call, op.Return, op.Node})
 		}
 	}
-	slices.SortStableFunc(done, func(a, b history.Op) int { return cmp.Compare(a.Return, b.Return) })
+	slices.SortStableFunc(done, func(a, b answer) int { return cmp.Compare(a.Return, b.Return) })
 	return done
 }
 
@@ -131,8 +137,8 @@ func quantile(sorted []time.Duration, q float64) time.Duration {
 }
 
 // from is the position of the first of done that ended at t or later.
-func from(done []history.Op, t time.Duration) int {
-	i, _ := slices.BinarySearchFunc(done, t, func(op history.Op, t time.Duration) int {
+func from(done []answer, t time.Duration) int {
+	i, _ := slices.BinarySearchFunc(done, t, func(op answer, t time.Duration) int {
 		if op.Return < t {
 			return -1
 		}
@@ -141,7 +147,7 @@ func from(done []history.Op, t time.Duration) int {
 	return i
 }
 
-func outage(done []history.Op, begin, end time.Duration) stretch {
+func outage(done []answer, begin, end time.Duration) stretch {
 	longest, last := stretch{begin, begin}, begin
 	for _, op := range done[from(done, begin):] {
 		if op.Return > end {
@@ -158,7 +164,7 @@ func outage(done []history.Op, begin, end time.Duration) stretch {
 	return longest
 }
 
-func measureWindow(w history.Window, ops, done []history.Op, end time.Duration) windowFigures {
+func measureWindow(w history.Window, ops []history.Op, done []answer, end time.Duration) windowFigures {
 	f := windowFigures{Window: w}
 	to := min(w.To, end)
 	first, _ := slices.BinarySearchFunc(ops, w.From, func(op history.Op, t time.Duration) int {
@@ -181,7 +187,7 @@ func measureWindow(w history.Window, ops, done []history.Op, end time.Duration) 
 	return f
 }
 
-func p99(done []history.Op, begin, end time.Duration) time.Duration {
+func p99(done []answer, begin, end time.Duration) time.Duration {
 	var took []time.Duration
 	for _, op := range done[from(done, begin):] {
 		if op.Return >= end {
@@ -194,7 +200,7 @@ func p99(done []history.Op, begin, end time.Duration) time.Duration {
 }
 
 // recovery finds the last of the window's targets to give an ok answer to a request sent after it.
-func recovery(w history.Window, done []history.Op) (time.Duration, string) {
+func recovery(w history.Window, done []answer) (time.Duration, string) {
 	if w.To == history.Never {
 		return history.Never, ""
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
@@ -114,7 +115,7 @@ func cleanCase(t *testing.T, d *Dir) {
 	s.window(0, "kill", "leader", "n1", 1000*ms, 2000*ms, true, "pid 12 gone, 13 started")
 	for i := range 40 {
 		at := time.Duration(i) * 100 * ms
-		s.op(i, "write", "k1", fmt.Sprintf("n%d", i%3+1), fmt.Sprint(i), fmt.Sprint(i), at, at+time.Duration(2+i%7)*ms, history.OK, "")
+		s.op(i, "write", "k1", fmt.Sprintf("n%d", i%3+1), strconv.Itoa(i), strconv.Itoa(i), at, at+time.Duration(2+i%7)*ms, history.OK, "")
 	}
 	writeEvents(t, d, s.events)
 	require.NoError(t, d.WriteVerdict(Verdict{Ops: Counts{OK: 40}, Findings: []Finding{},

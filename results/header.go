@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,7 +25,7 @@ func (r *Run) header() runHeader {
 	m := r.Manifest
 	h := runHeader{Name: clean(r.Dir.Name(), valueLimit), State: r.Verdict.Status.String(), Mark: markOf(stateOf(r.Verdict.Status)),
 		Workload: clean(nonEmpty(m.Workload, "workload ?"), valueLimit), System: clean(m.System, valueLimit),
-		Seed: fmt.Sprint(m.Seed), Commit: commitOf(m), Reason: clean(r.Verdict.Reason, sentenceLimit),
+		Seed: strconv.FormatUint(m.Seed, 10), Commit: commitOf(m), Reason: clean(r.Verdict.Reason, sentenceLimit),
 		Command: clean(Again(m), commandLimit)}
 	h.By = "ordeal " + strings.TrimPrefix(h.Commit, "ordeal ")
 	if m.Nodes > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -76,7 +77,7 @@ func indexRowOf(s Summary) indexRow {
 	m := s.Manifest
 	row := indexRow{State: string(s.State), Mark: markOf(s.State), Name: clean(s.Dir.Name(), valueLimit),
 		Workload: clean(strings.TrimSpace(m.Workload+" "+m.System), valueLimit), Faults: clean(strings.Join(m.Faults, ", "), errLimit),
-		Bug: clean(m.Bug, valueLimit), Seed: fmt.Sprint(m.Seed), Reason: clean(s.Verdict.Reason, errLimit),
+		Bug: clean(m.Bug, valueLimit), Seed: strconv.FormatUint(m.Seed, 10), Reason: clean(s.Verdict.Reason, errLimit),
 		Command: clean(Again(m), errLimit*2)}
 	if !m.Started.IsZero() {
 		row.Started = m.Started.UTC().Format("2006-01-02 15:04:05")

@@ -3,6 +3,7 @@ package results
 import (
 	"encoding/xml"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -57,7 +58,7 @@ func renderJUnit(r *Run) ([]output, error) {
 	}
 	rows := r.Verdict.Checkers
 	if worst(rows) < r.Verdict.Status {
-		rows = append(rows[:len(rows):len(rows)], CheckerRow{Name: "run", Status: r.Verdict.Status, Reason: r.Verdict.Reason})
+		rows = append(slices.Clip(rows), CheckerRow{Name: "run", Status: r.Verdict.Status, Reason: r.Verdict.Reason})
 	}
 	for _, c := range rows {
 		suite.add(r.junitCase(c))

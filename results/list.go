@@ -51,14 +51,14 @@ func List(out string) ([]Summary, error) {
 	for _, e := range entries {
 		d := &Dir{filepath.Join(out, e.Name())}
 		if e.IsDir() && (runName.MatchString(e.Name()) || exists(d.Manifest())) {
-			runs = append(runs, summarize(d))
+			runs = append(runs, summarise(d))
 		}
 	}
 	slices.SortFunc(runs, func(a, b Summary) int { return strings.Compare(b.Dir.Name(), a.Dir.Name()) })
 	return runs, nil
 }
 
-func summarize(d *Dir) Summary {
+func summarise(d *Dir) Summary {
 	s := Summary{Dir: d}
 	var manifest, verdict error
 	s.Manifest, manifest = d.ReadManifest()

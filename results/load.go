@@ -81,7 +81,7 @@ func (r *Run) loadHistory() error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", r.Dir.History(), bare(err))
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	h, err := history.Read(r.Dir.History(), bufio.NewReaderSize(file, 1<<20))
 	r.Events = h.Events
 	if h.Torn != "" {

@@ -73,7 +73,7 @@ func readLog(path string, queries []logQuery) ([]logRange, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only read
 	found := make([]logRange, len(queries))
 	last := logLine{Node: strings.TrimSuffix(filepath.Base(path), ".log")}
 	for r := bufio.NewReaderSize(file, 64<<10); ; {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"path/filepath"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -164,17 +164,16 @@ func (r *Run) files() []fileRow {
 		size int64
 	}
 	var all []found
-	_ = filepath.WalkDir(r.Dir.Path(), func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), ".") || strings.HasSuffix(path, ".html") {
-			return nil
+	dir := os.DirFS(r.Dir.Path())
+	for _, pattern := range []string{"*", "nodes/*"} {
+		names, _ := fs.Glob(dir, pattern) // the patterns are right, and what cannot be read is not listed
+		for _, name := range names {
+			info, err := fs.Stat(dir, name)
+			if err == nil && info.Mode().IsRegular() && !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, ".html") {
+				all = append(all, found{name, info.Size()})
+			}
 		}
-		info, err := e.Info()
-		name, relErr := filepath.Rel(r.Dir.Path(), path)
-		if err == nil && relErr == nil && info.Mode().IsRegular() {
-			all = append(all, found{filepath.ToSlash(name), info.Size()})
-		}
-		return nil
-	})
+	}
 	slices.SortFunc(all, func(a, b found) int { return cmp.Or(cmp.Compare(b.size, a.size), strings.Compare(a.name, b.name)) })
 	rows := make([]fileRow, 0, fileRows)
 	for _, f := range all[:min(len(all), fileRows)] {

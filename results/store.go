@@ -47,18 +47,18 @@ func Create(out, workload string, seed uint64, started time.Time) (*Dir, error) 
 
 // Open finds an existing run: its directory, or a symlink to one such as results/latest.
 func Open(path string) (*Dir, error) {
-	real, err := filepath.EvalSymlinks(path)
+	target, err := filepath.EvalSymlinks(path)
 	if err != nil {
 		return nil, fmt.Errorf("no run at %s: %w", path, bare(err))
 	}
-	info, err := os.Stat(real)
+	info, err := os.Stat(target)
 	if err != nil {
 		return nil, fmt.Errorf("no run at %s: %w", path, bare(err))
 	}
 	if !info.IsDir() {
 		return nil, fmt.Errorf("no run at %s: not a directory", path)
 	}
-	d := &Dir{real}
+	d := &Dir{target}
 	if !exists(d.Manifest()) && !exists(d.History()) {
 		return nil, fmt.Errorf("no run at %s: neither manifest.json nor history.jsonl in it", path)
 	}
@@ -167,12 +167,10 @@ func unwritable(out string, err error) error {
 // bare drops the operation and the path that the os package puts before an error, for messages that
 // have already named what matters.
 func bare(err error) error {
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return path.Err
 	}
-	var link *os.LinkError
-	if errors.As(err, &link) {
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
 		return link.Err
 	}
 	return err

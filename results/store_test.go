@@ -128,7 +128,7 @@ func TestReadErrorsNameFileAndField(t *testing.T) {
 
 func TestListShowsEveryRunNewestFirst(t *testing.T) {
 	out := t.TempDir()
-	make := func(minute int, verdict, manifest string) {
+	add := func(minute int, verdict, manifest string) {
 		d, err := Create(out, "register", 1, noon.Add(time.Duration(minute)*time.Minute))
 		require.NoError(t, err)
 		require.NoError(t, d.WriteManifest(Manifest{Command: []string{"ordeal"}, Workload: "register", Seed: 1}))
@@ -140,11 +140,11 @@ func TestListShowsEveryRunNewestFirst(t *testing.T) {
 		}
 	}
 	rest := `,"ops":{},"checkers":[],"findings":[],"windows":[]}`
-	make(1, `{"status":"valid"`+rest, "")
-	make(2, `{"status":"invalid"`+rest, "")
-	make(3, "", "")
-	make(4, `{"status":`, "")
-	make(5, "", `{"seed":"x"}`)
+	add(1, `{"status":"valid"`+rest, "")
+	add(2, `{"status":"invalid"`+rest, "")
+	add(3, "", "")
+	add(4, `{"status":`, "")
+	add(5, "", `{"seed":"x"}`)
 	require.NoError(t, os.Mkdir(filepath.Join(out, "other"), 0o755))
 
 	runs, err := List(out)

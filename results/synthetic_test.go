@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -51,7 +52,7 @@ func newDir(t testing.TB, workload string, seed uint64) (*Dir, Manifest) {
 	d, err := Create(t.TempDir(), workload, seed, started)
 	require.NoError(t, err)
 	m := Manifest{Ordeal: "1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d", Workload: workload, System: "kv", Nodes: 5, Seed: seed,
-		Command: []string{"ordeal", "run", workload, "--faults", "kill,pause,partition", "--seed", fmt.Sprint(seed), "--time", "30s"},
+		Command: []string{"ordeal", "run", workload, "--faults", "kill,pause,partition", "--seed", strconv.FormatUint(seed, 10), "--time", "30s"},
 		Faults:  []string{"kill", "pause@leader", "partition"}, Time: 30 * sec, Concurrency: 20, Keys: 10, Started: started,
 		Machine: "linux 6.8.0, 2 processors", Firewall: "iptables-restore 1.8.10", Timeout: 500 * ms, Bound: 10 * sec}
 	require.NoError(t, d.WriteManifest(m))
@@ -139,7 +140,7 @@ func (tr *trial) outcome(at, pace time.Duration) (time.Duration, history.Type) {
 func (tr *trial) op(process int, at, took time.Duration, kind history.Type) {
 	n := len(tr.events)
 	e := history.Event{Time: at, Process: process, Type: history.Invoke, F: "read", Key: fmt.Sprintf("k%d", tr.rnd.IntN(10)), Node: fmt.Sprintf("n%d", 1+tr.rnd.IntN(5))}
-	number := json.RawMessage(fmt.Sprint(n))
+	number := json.RawMessage(strconv.Itoa(n))
 	if tr.rnd.IntN(2) == 0 {
 		e.F, e.Value = "write", number
 	}

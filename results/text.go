@@ -21,15 +21,15 @@ const (
 
 // Text is what the terminal says at the end of a run: the findings, or else the verdict with what it
 // rests on.
-func (r *Run) Text(color bool) string {
+func (r *Run) Text(colour bool) string {
 	var b strings.Builder
 	for n := range r.Verdict.Findings {
 		switch {
 		case n < fullBlocks:
-			b.WriteString(r.FindingText(n+1, color) + "\n")
+			b.WriteString(r.FindingText(n+1, colour) + "\n")
 		case n < fullBlocks+lineBlocks:
 			f := r.Verdict.Findings[n]
-			fmt.Fprintf(&b, "%s  %s  %s\n", paint(checker.Invalid, "INVALID", color), findingTitle(f), clean(f.Text, errLimit))
+			fmt.Fprintf(&b, "%s  %s  %s\n", paint(checker.Invalid, "INVALID", colour), findingTitle(f), clean(f.Text, errLimit))
 		}
 	}
 	if left := len(r.Verdict.Findings) - fullBlocks - lineBlocks; left > 0 {
@@ -38,16 +38,16 @@ func (r *Run) Text(color bool) string {
 	if len(r.Verdict.Findings) > fullBlocks {
 		b.WriteString("\n")
 	}
-	return b.String() + r.summaryText(color)
+	return b.String() + r.summaryText(colour)
 }
 
 // summaryText is the verdict in one line, and what it rests on.
-func (r *Run) summaryText(color bool) string {
+func (r *Run) summaryText(colour bool) string {
 	h := r.header()
 	var b strings.Builder
 	word := strings.ToUpper(h.State)
 	left := word + "  " + strings.TrimSpace(h.Workload+" "+onSystem(h))
-	b.WriteString(paintWord(r.Verdict.Status, headline(left, h), word, color) + "\n")
+	b.WriteString(paintWord(r.Verdict.Status, headline(left, h), word, colour) + "\n")
 	line := func(name, text string) {
 		if text != "" {
 			fmt.Fprintf(&b, "  %-9s %s\n", name, text)
@@ -92,12 +92,12 @@ func (r *Run) toothless() []history.Window {
 }
 
 // FindingText is one finding as a block, counted from 1: what broke, the drawing, what to do.
-func (r *Run) FindingText(n int, color bool) string {
+func (r *Run) FindingText(n int, colour bool) string {
 	f := r.Verdict.Findings[n-1]
 	h := r.header()
 	var b strings.Builder
 	left := "INVALID  " + h.Workload + "  " + findingTitle(f)
-	b.WriteString(paintWord(checker.Invalid, headline(left, h), "INVALID", color) + "\n")
+	b.WriteString(paintWord(checker.Invalid, headline(left, h), "INVALID", colour) + "\n")
 	fmt.Fprintf(&b, "  %s\n", clean(f.Text, sentenceLimit))
 	if drawing := r.drawingOf(f); drawing != "" {
 		b.WriteString("\n" + indent(drawing, "  ") + "\n")
@@ -127,16 +127,16 @@ func indent(text, by string) string {
 }
 
 // paint colours a verdict's word. The word itself says it all, so that nothing hangs on the colour.
-func paint(s checker.Status, text string, color bool) string {
-	if !color {
+func paint(s checker.Status, text string, colour bool) string {
+	if !colour {
 		return text
 	}
 	code := map[checker.Status]string{checker.Valid: "1;34", checker.Unknown: "1;33", checker.Invalid: "1;35"}[s]
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-func paintWord(s checker.Status, line, word string, color bool) string {
-	return paint(s, word, color) + strings.TrimPrefix(line, word)
+func paintWord(s checker.Status, line, word string, colour bool) string {
+	return paint(s, word, colour) + strings.TrimPrefix(line, word)
 }
 
 // fullText is the .txt twin of a violation's page.

@@ -152,11 +152,11 @@ func (r *Run) contextOf(f Finding, witnesses []history.Op) []contextRow {
 	isWitness := func(op history.Op) bool {
 		return slices.ContainsFunc(witnesses, func(w history.Op) bool { return w.Index == op.Index })
 	}
-	center := f.To
+	centre := f.To
 	if len(witnesses) > 0 {
-		center = witnesses[accused(f, witnesses)].Call
+		centre = witnesses[accused(f, witnesses)].Call
 	}
-	at, _ := slices.BinarySearchFunc(key, center, func(op history.Op, t time.Duration) int { return cmp.Compare(op.Call, t) })
+	at, _ := slices.BinarySearchFunc(key, centre, func(op history.Op, t time.Duration) int { return cmp.Compare(op.Call, t) })
 	first := max(0, min(at-contextOps/2, len(key)-contextOps))
 	var rows []contextRow
 	skipped := 0

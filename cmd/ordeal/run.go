@@ -139,7 +139,7 @@ Targets: one, leader, minority, majority, all, or a node such as n2. "all" is ev
 func orSkipped(code int, err error, stdout io.Writer) error {
 	var unavailable *sandbox.Unavailable
 	switch {
-	case errors.As(err, &unavailable) && !ordeal.Required("net"):
+	case errors.As(err, &unavailable) && !sandbox.Required("net"):
 		_, _ = fmt.Fprintln(stdout, "UNKNOWN  skipped:", unavailable)
 		return exit(exitUnknown)
 	case err != nil:

@@ -10,7 +10,6 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"ordeal"
 	"ordeal/internal/sandbox"
 	"ordeal/systems"
 )
@@ -25,7 +24,7 @@ func TestMain(m *testing.M) {
 // TestScripts drives the command line as a person would; each script in testdata tells a story.
 func TestScripts(t *testing.T) {
 	noSandbox := sandbox.Probe()
-	if noSandbox != nil && ordeal.Required("net") {
+	if noSandbox != nil && sandbox.Required("net") {
 		t.Fatal(noSandbox)
 	}
 	testscript.Run(t, testscript.Params{
