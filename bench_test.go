@@ -13,7 +13,11 @@ func BenchmarkTrial(b *testing.B) {
 	var ok int
 	var loaded, firstOK, teardown time.Duration
 	for b.Loop() {
-		t, err := newTrial(Config{Nodes: 3, Concurrency: 20, Faults: "none", Time: 10 * time.Second, Out: b.TempDir()}, nil)
+		p, err := Config{Nodes: 3, Concurrency: 20, Faults: "none", Time: 10 * time.Second, Out: b.TempDir()}.plan()
+		if err != nil {
+			b.Fatal(err)
+		}
+		t, err := newTrial(p, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -20,30 +20,34 @@ import (
 
 // Judge decides what the run in a directory was, from its history and apply logs alone, and writes
 // verdict.json and all reports. A run whose harness died is judged as far as it was recorded.
-func Judge(ctx context.Context, path string) (results.Verdict, error) {
+func Judge(ctx context.Context, path string) (*results.Run, error) {
 	dir, err := results.Open(path)
 	if err != nil {
-		return results.Verdict{}, err
+		return nil, err
 	}
 	manifest, err := dir.ReadManifest()
 	if err != nil {
-		return results.Verdict{}, err
+		return nil, err
 	}
 	c, err := openCase(dir.History(), manifest)
 	if err != nil {
-		return results.Verdict{}, err
+		return nil, err
 	}
 	if err := c.readApplyLogs(dir.Nodes()); err != nil {
-		return results.Verdict{}, err
+		return nil, err
 	}
 	verdict, err := c.judge(ctx, runChecks)
 	if err != nil {
-		return verdict, err
+		return nil, err
 	}
 	if err := dir.WriteVerdict(verdict); err != nil {
-		return verdict, err
+		return nil, err
 	}
-	return verdict, results.Render(dir)
+	run, err := results.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	return run, run.Render()
 }
 
 // JudgeHistory judges a history.jsonl alone: whether the operations of its clients are legal for a

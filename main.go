@@ -63,7 +63,7 @@ type T interface {
 // too. Where the machine allows no sandbox it skips with the reason, or fails if ORDEAL_REQUIRE has
 // net. The seed is c.Seed, or ORDEAL_SEED from the environment, or drawn. Directories of runs that are not
 // valid are kept under c.Out; with -artifacts every run goes to the test's artifacts.
-func Test(t T, c Config) *Result {
+func Test(t T, c Config) *results.Run {
 	t.Helper()
 	r := Try(t, c)
 	if r != nil && r.Verdict.Status != checker.Valid {
@@ -74,7 +74,7 @@ func Test(t T, c Config) *Result {
 
 // Try is Test without a demand on the verdict, for tests that expect a conviction. It returns nil if the
 // trial could not take place, and has then failed or skipped t.
-func Try(t T, c Config) *Result {
+func Try(t T, c Config) *results.Run {
 	t.Helper()
 	if err := sandbox.Ready(); err != nil {
 		if sandbox.Required("net") {
@@ -98,7 +98,7 @@ func Try(t T, c Config) *Result {
 		return nil
 	}
 	_, _ = fmt.Fprintln(t.Output(), r.Text(false))
-	t.Attr("ordeal.seed", strconv.FormatUint(r.Seed, 10))
+	t.Attr("ordeal.seed", strconv.FormatUint(r.Manifest.Seed, 10))
 	t.Attr("ordeal.verdict", r.Verdict.Status.String())
 	if r.Verdict.Status == checker.Valid && !keepAll {
 		if err := os.RemoveAll(r.Dir.Path()); err != nil {
@@ -121,13 +121,4 @@ func seedFromEnv(c *Config) error {
 	}
 	c.Seed = seed
 	return nil
-}
-
-// Text is the verdict as a terminal shows it: the violations, or what was proved, or why nothing was.
-func (r *Result) Text(colour bool) string {
-	run, err := results.Load(r.Dir)
-	if err != nil {
-		return fmt.Sprintf("%s (%v)", r.Verdict.Status, err)
-	}
-	return run.Text(colour)
 }

@@ -28,44 +28,16 @@ import (
 	"ordeal/systems"
 )
 
-// Result is a finished trial.
-type Result struct {
-	Dir     *results.Dir
-	Seed    uint64
-	Verdict results.Verdict
-}
-
 // Run puts a system on trial and judges it: plan, run, check, report, each from what the one before
 // left on disk. If ctx ends, the load is stopped, faults are undone, and what was recorded is judged.
 // It must be called inside the sandbox; see Main. A mistake in c is a *UsageError; every other error
 // means that the harness itself failed, and the directory then holds what had been recorded.
-func Run(ctx context.Context, c Config) (*Result, error) {
+func Run(ctx context.Context, c Config) (*results.Run, error) {
 	return run(ctx, c, nil)
 }
 
 // run is Run; again makes the command that repeats it with a seed, nil is the ordeal command line.
-func run(ctx context.Context, c Config, again func(seed uint64) []string) (*Result, error) {
-	t, err := newTrial(c, again)
-	if err != nil {
-		return nil, err
-	}
-	cleanup, err := t.plant(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer cleanup()
-	if err := t.record(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", t.dir.Path(), err)
-	}
-	verdict, err := Judge(context.WithoutCancel(ctx), t.dir.Path())
-	if err != nil {
-		return nil, err
-	}
-	return &Result{t.dir, t.Seed, verdict}, nil
-}
-
-// newTrial plans a run and puts the plan on disk.
-func newTrial(c Config, again func(seed uint64) []string) (*trial, error) {
+func run(ctx context.Context, c Config, again func(seed uint64) []string) (*results.Run, error) {
 	p, err := c.plan()
 	if err != nil {
 		return nil, err
@@ -73,6 +45,23 @@ func newTrial(c Config, again func(seed uint64) []string) (*trial, error) {
 	if err := sandbox.Ready(); err != nil {
 		return nil, fmt.Errorf("ordeal.Run needs TestMain to call ordeal.Main: %w", err)
 	}
+	cleanup, err := p.plant(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer cleanup()
+	t, err := newTrial(p, again)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.record(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", t.dir.Path(), err)
+	}
+	return Judge(context.WithoutCancel(ctx), t.dir.Path())
+}
+
+// newTrial puts the plan on disk.
+func newTrial(p *plan, again func(seed uint64) []string) (*trial, error) {
 	dir, err := results.Create(p.Out, p.Workload, p.Seed, time.Now())
 	if err != nil {
 		return nil, err
@@ -98,15 +87,15 @@ func (t *trial) save() error {
 }
 
 // plant builds the node with the planted bug, if one was asked for.
-func (t *trial) plant(ctx context.Context) (cleanup func(), err error) {
-	if t.bug == nil {
+func (p *plan) plant(ctx context.Context) (cleanup func(), err error) {
+	if p.bug == nil {
 		return func() {}, nil
 	}
-	binary, cleanup, err := buildMutant(ctx, *t.bug)
+	binary, cleanup, err := buildMutant(ctx, *p.bug)
 	if err != nil {
 		return nil, err
 	}
-	t.System = systems.NewKV(systems.Options{Binary: binary})
+	p.System = systems.NewKV(systems.Options{Binary: binary})
 	return cleanup, nil
 }
 

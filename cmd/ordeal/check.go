@@ -55,19 +55,11 @@ register workload, and nothing is written.`,
 }
 
 func judgeRun(c *cobra.Command, path string) (results.Verdict, string, error) {
-	verdict, err := ordeal.Judge(c.Context(), path)
+	run, err := ordeal.Judge(c.Context(), path)
 	if err != nil {
-		return verdict, "", err
+		return results.Verdict{}, "", err
 	}
-	dir, err := results.Open(path)
-	if err != nil {
-		return verdict, "", err
-	}
-	run, err := results.Load(dir)
-	if err != nil {
-		return verdict, "", err
-	}
-	return verdict, run.Text(term.Colour(os.Stdout)), nil
+	return run.Verdict, run.Text(term.Colour(os.Stdout)), nil
 }
 
 func judgeHistory(c *cobra.Command, path string) (results.Verdict, string, error) {

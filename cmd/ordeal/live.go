@@ -92,8 +92,8 @@ type verdictLine struct {
 	Verdict results.Verdict `json:"verdict"`
 }
 
-func (v *jsonView) verdict(r *ordeal.Result) {
-	_ = v.enc.Encode(verdictLine{"verdict", r.Dir.Path(), r.Seed, r.Verdict})
+func (v *jsonView) verdict(r *results.Run) {
+	_ = v.enc.Encode(verdictLine{"verdict", r.Dir.Path(), r.Manifest.Seed, r.Verdict})
 }
 
 func bar(done, all time.Duration, width int) string {
