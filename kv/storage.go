@@ -99,6 +99,9 @@ func loadDatabase(path, owner string) (db *bbolt.DB, img Image, err error) {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("corrupt: %v", p)
 		}
+		if err != nil && db != nil {
+			err = errors.Join(err, db.Close()) // lets go of the lock; closing twice does no harm
+		}
 	}()
 	if db, err = openBolt(path, true); err != nil {
 		return nil, img, err
