@@ -157,7 +157,7 @@ func FuzzReadApplyLog(f *testing.F) {
 func FuzzParse(f *testing.F) {
 	f.Add("p0: |-- put 1 --|  |- cas 1→2 ✗(nil) -|\np1 n2:  |- get \"a\\\" |\" ···\n    1.2s")
 	f.Add("p0 || + put 3\n   get 3\nn1 ....|")
-	f.Fuzz(func(t *testing.T, in string) {
+	f.Fuzz(func(_ *testing.T, in string) {
 		if ops, err := Parse(in); err == nil && len(ops) < 100 {
 			Draw(ops, DrawOptions{})
 		}

@@ -18,7 +18,7 @@ import (
 //	{"restore":I,"term":T}                 a snapshot from the leader replaced the state
 //	{"leader":true,"term":T}               this node leads term T
 //
-// Lines are buffered: the file is for judging, not for recovery.
+// Lines are buffered, for one tick at most: the file is for judging, not for recovery.
 type ApplyLog struct {
 	file *os.File
 	buf  *bufio.Writer // keeps its first error, for Flush

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -59,7 +60,7 @@ func (c *cluster) start(id uint64) {
 			Logger: newLogger(io.Discard, id),
 		},
 		Peers: c.peers, Listen: c.peers[id],
-		Dir:      filepath.Join(c.dir, fmt.Sprint(id)),
+		Dir:      filepath.Join(c.dir, strconv.FormatUint(id, 10)),
 		ApplyLog: filepath.Join(c.dir, fmt.Sprintf("%d.apply.jsonl", id)),
 		Tick:     25 * time.Millisecond, RequestTimeout: 2 * time.Second,
 	}

@@ -70,9 +70,10 @@ type Core struct {
 	mem   *raft.MemoryStorage // the log that is on disk, as raft reads it
 	state *state
 
-	conf     *pb.ConfState // membership at the applied index
-	applied  uint64
-	snapshot uint64 // index of the newest snapshot
+	conf        *pb.ConfState // membership at the applied index
+	applied     uint64
+	appliedTerm uint64 // of the entry at the applied index
+	snapshot    uint64 // index of the newest snapshot
 
 	hard    *pb.HardState // newest, ahead of the disk at times
 	synced  *pb.HardState // of the last write
@@ -119,7 +120,8 @@ func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
 	}
 	c := &Core{
 		cfg: cfg, raft: rn, mem: mem, state: st,
-		conf: meta.GetConfState(), applied: meta.GetIndex(), snapshot: meta.GetIndex(),
+		conf: meta.GetConfState(), snapshot: meta.GetIndex(),
+		applied: meta.GetIndex(), appliedTerm: meta.GetTerm(),
 		hard: disk.Hard, synced: disk.Hard,
 		writes: writes{waiting: make(map[uint64]write)},
 	}

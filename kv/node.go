@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -74,11 +75,12 @@ func (n *Node) serve(image Image) (err error) {
 	if n.core, err = NewCore(n.cfg.CoreConfig, image); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", n.cfg.Listen)
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	listener, err := new(net.ListenConfig).Listen(n.ctx, "tcp", n.cfg.Listen)
 	if err != nil {
+		n.cancel()
 		return err
 	}
-	n.ctx, n.cancel = context.WithCancel(context.Background())
 	n.transport.lost = func(id uint64) { n.post(func(c *Core) { c.Unreachable(id) }) }
 	n.transport.sent = func(id uint64, ok bool) { n.mustPost(func(c *Core) { c.SnapshotSent(id, ok) }) }
 	n.transport.warn = n.cfg.Logger.Warningf
@@ -127,14 +129,17 @@ func (n *Node) loop() (err error) {
 	}()
 	ticker := time.NewTicker(n.cfg.Tick)
 	defer ticker.Stop()
-	flushed := time.Now()
 	for {
 		select {
 		case <-n.ctx.Done():
 			return nil
 		case now := <-ticker.C:
 			n.core.Tick(now)
+			if err := n.journal.Flush(); err != nil {
+				return fmt.Errorf("apply log: %w", err)
+			}
 		case event := <-n.inbox:
+			runtime.Gosched()
 			event(n.core)
 			n.drain()
 		}
@@ -143,12 +148,6 @@ func (n *Node) loop() (err error) {
 		}
 		n.term.Store(n.core.hard.GetTerm())
 		n.applied.Store(n.core.applied)
-		if len(n.inbox) == 0 || time.Since(flushed) > 100*time.Millisecond {
-			if err := n.journal.Flush(); err != nil {
-				return fmt.Errorf("apply log: %w", err)
-			}
-			flushed = time.Now()
-		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -37,7 +38,7 @@ func TestCluster(t *testing.T) {
 	follower := leader%3 + 1
 	c.stop(follower)
 	for i := range 60 {
-		c.must(http.StatusOK, leader, "PUT", "/kv/many", fmt.Sprint(i))
+		c.must(http.StatusOK, leader, "PUT", "/kv/many", strconv.Itoa(i))
 	}
 	require.Greater(t, c.status(leader).First, uint64(40))
 	c.start(follower)

@@ -32,9 +32,17 @@ type confirmation struct {
 
 // askReads sends one ReadIndex for all reads of this turn. Each try has a context of its own, and the
 // context holds the boot number: an answer that comes late must not be taken for the answer to another
-// question (etcd#20418), nor to one of an earlier life. While there is no leader the reads wait.
+// question (etcd#20418), nor to one of an earlier life.
+//
+// While there is no leader the reads wait. A new leader's wait until it has applied an entry of its term:
+// its commit index may be behind what was acknowledged (Raft thesis, 6.4). raft sees to that, except in a
+// cluster of one.
 func (c *Core) askReads() {
-	if len(c.reads.unasked) == 0 || c.raft.BasicStatus().Lead == raft.None {
+	if len(c.reads.unasked) == 0 {
+		return
+	}
+	st := c.raft.BasicStatus()
+	if st.Lead == raft.None || st.RaftState == raft.StateLeader && c.appliedTerm != st.GetTerm() {
 		return
 	}
 	c.reads.seq++

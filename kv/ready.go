@@ -43,6 +43,7 @@ func (c *Core) handle(rd raft.Ready) error {
 			c.cfg.Transport.Send(m)
 		}
 	}
+	c.askReads() // those that waited for a leader
 	c.confirmReads(rd.ReadStates)
 	c.serveReads()
 	if changed {
@@ -70,14 +71,13 @@ func (c *Core) observe(rd raft.Ready) bool {
 	}
 	c.leader, c.role = rd.Lead, rd.RaftState
 	c.cfg.Logger.Infof("term %d: %s, leader %d", term, roleName(c.role), c.leader)
-	c.askReads()
 	return true
 }
 
 // apply brings the state forward by the entries that are both committed and on this node's disk.
 func (c *Core) apply(rd raft.Ready) error {
 	for _, e := range rd.CommittedEntries {
-		c.applied = e.GetIndex()
+		c.applied, c.appliedTerm = e.GetIndex(), e.GetTerm()
 		c.cfg.Journal.Apply(e.GetIndex(), e.GetTerm(), e.GetData())
 		switch {
 		case e.GetType() == pb.EntryConfChangeV2:

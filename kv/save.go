@@ -21,7 +21,7 @@ func (c *Core) save() bool {
 	compacts := c.applied-c.snapshot >= c.cfg.SnapshotEvery
 	if !compacts && !c.mustSync() {
 		c.unsaved = nil
-		c.saved(w)
+		c.broken = c.saved(w)
 		return len(w.Appends) > 0
 	}
 	if compacts {
@@ -45,10 +45,9 @@ func (c *Core) mustSync() bool {
 // ownSnapshot is of the state as it is now. The log before it is kept for half a snapshot interval: a
 // follower that is a little behind catches up from the log much cheaper than from a snapshot.
 func (c *Core) ownSnapshot() *pb.Snapshot {
-	term, _ := c.mem.Term(c.applied) // what was applied is in the log
 	return &pb.Snapshot{
 		Data:     c.state.encode(),
-		Metadata: &pb.SnapshotMetadata{ConfState: c.conf, Index: new(c.applied), Term: new(term)},
+		Metadata: &pb.SnapshotMetadata{ConfState: c.conf, Index: new(c.applied), Term: new(c.appliedTerm)},
 	}
 }
 
@@ -111,7 +110,7 @@ func (c *Core) restore(snap *pb.Snapshot) error {
 	}
 	meta := snap.GetMetadata()
 	c.state, c.conf = st, meta.GetConfState()
-	c.applied, c.snapshot = meta.GetIndex(), meta.GetIndex()
+	c.applied, c.appliedTerm, c.snapshot = meta.GetIndex(), meta.GetTerm(), meta.GetIndex()
 	c.cfg.Journal.Restore(meta.GetIndex(), meta.GetTerm())
 	return nil
 }

@@ -69,7 +69,7 @@ func (f *fake) Resume(_ context.Context, n string) error {
 	return f.note("resume", n)
 }
 
-func (f *fake) Cut(_ context.Context, id string, pairs [][2]string) error {
+func (f *fake) Cut(_ context.Context, _ string, _ [][2]string) error {
 	return f.note("cut")
 }
 

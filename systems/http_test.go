@@ -18,7 +18,7 @@ import (
 // serve answers each connection with script, called with each request in turn; false ends the connection
 // without an answer.
 func serve(t *testing.T, script func(conn net.Conn, request *http.Request) bool) (addr string, requests *atomic.Int64) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	requests = new(atomic.Int64)
@@ -76,7 +76,7 @@ func TestARequestIsSentOnce(t *testing.T) {
 }
 
 func TestRefusedIsDefinite(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	c := httpConn{addr: l.Addr().String()}

@@ -152,7 +152,7 @@ func orSkipped(code int, err error, stdout io.Writer) error {
 func runInside(config ordeal.Config, asJSON bool, stdout io.Writer) int {
 	ctx, stop := onInterrupt()
 	defer stop()
-	var view viewer = newScreen(os.Stderr)
+	view := newScreen(os.Stderr)
 	if asJSON {
 		view = &jsonView{enc: json.NewEncoder(stdout)}
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,7 +58,7 @@ func (s *soak) trial(n int, out string) (soakTrial, error) {
 			args = append(args, "--"+name, f.Value.String())
 		}
 	}
-	cmd := exec.Command(self, append(args, "--out", out)...)
+	cmd := exec.CommandContext(s.cmd.Context(), self, append(args, "--out", out)...)
 	var complaint bytes.Buffer
 	cmd.Stderr = &tail{buf: &complaint}
 	stdout, err := cmd.StdoutPipe()
@@ -75,7 +76,7 @@ func (s *soak) trial(n int, out string) (soakTrial, error) {
 	close(done)
 	t.interrupted = <-forwarded
 	if last == nil {
-		return t, fmt.Errorf("it gave no verdict (%v, %v): %s", err, readErr, strings.TrimSpace(complaint.String()))
+		return t, fmt.Errorf("it gave no verdict: %w: %s", errors.Join(err, readErr), strings.TrimSpace(complaint.String()))
 	}
 	t.Elapsed = time.Since(t.Started)
 	t.Dir, t.Status, t.Reason, t.OK = last.Dir, last.Verdict.Status, last.Verdict.Reason, last.Verdict.Ops.OK

@@ -58,9 +58,10 @@ func TestFind(t *testing.T) {
 // edit is a diff of one hunk at the top of a file.
 func edit(name, line string) string {
 	old, now := "1", "1"
-	if line[0] == '-' {
+	switch line[0] {
+	case '-':
 		now = "0"
-	} else if line[0] == '+' {
+	case '+':
 		old = "0"
 	}
 	return "--- a/" + name + "\n+++ b/" + name + "\n@@ -1," + old + " +1," + now + " @@\n" + line + "\n"
