@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"time"
 
@@ -124,6 +125,7 @@ func (t *httpTransport) drain(p *peer) {
 
 // gather puts a message, and those that wait behind it, into one body.
 func (p *peer) gather(m *pb.Message) (body []byte, err error) {
+	runtime.Gosched() // see Node.drain
 	for {
 		if body, err = appendMessage(body, m); err != nil || len(body) >= postBytes {
 			return body, err
