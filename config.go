@@ -24,7 +24,7 @@ type Config struct {
 	Faults      string         // as nemesis.ParseSpecs reads it; "" is "all", or what Bug's header names
 	Time        time.Duration  // of the load; 0 is 30 s
 	Seed        uint64         // 0 draws one
-	Concurrency int            // clients at a time; 0 is two a node
+	Concurrency int            // clients at a time; 0 is four a node
 	Rate        float64        // operations per second over all clients; 0 is as fast as possible
 	Keys        int            // in use at a time; 0 is 5
 	Timeout     time.Duration  // of one operation; 0 is 500 ms
@@ -94,7 +94,7 @@ func (p *plan) defaults() {
 	set(&p.Workload, workloads.Kinds()[0].Name)
 	set(&p.Nodes, 5)
 	set(&p.Time, 30*time.Second)
-	set(&p.Concurrency, 2*p.Nodes)
+	set(&p.Concurrency, 4*p.Nodes)
 	set(&p.Keys, 5)
 	set(&p.Timeout, 500*time.Millisecond)
 	set(&p.Bound, 10*time.Second)

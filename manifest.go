@@ -50,7 +50,7 @@ func (p *plan) command(schedule string) []string {
 	add("bug", p.Bug, "")
 	add("time", p.Time.String(), "")
 	add("seed", strconv.FormatUint(p.Seed, 10), "")
-	add("concurrency", strconv.Itoa(p.Concurrency), strconv.Itoa(2*p.Nodes))
+	add("concurrency", strconv.Itoa(p.Concurrency), strconv.Itoa(4*p.Nodes))
 	add("rate", strconv.FormatFloat(p.Rate, 'g', -1, 64), "0")
 	add("keys", strconv.Itoa(p.Keys), "5")
 	return c

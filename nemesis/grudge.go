@@ -6,8 +6,8 @@ import (
 )
 
 // grudge lists the one-way links {from, to} that a shape cuts. Shapes and names follow Jepsen's
-// nemesis (isolate one, halves, majorities-ring, bridge).
-func grudge(shape string, r *rand.Rand, nodes, on []string) [][2]string {
+// nemesis (isolate one, halves, majorities-ring, bridge). leader is "" if none is known.
+func grudge(shape string, r *rand.Rand, nodes, on []string, leader string) [][2]string {
 	order := slices.Clone(nodes)
 	r.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 	n := len(order)
@@ -27,7 +27,7 @@ func grudge(shape string, r *rand.Rand, nodes, on []string) [][2]string {
 	case "majorities-ring":
 		return ring(order)
 	case "bridge":
-		return apart(order[:(n-1)/2], order[(n-1)/2+1:]) // the node between them sees both sides
+		return bridge(order, leader)
 	}
 	return nil
 }
@@ -45,6 +45,16 @@ func links(from, to []string) [][2]string {
 
 // apart are the links between two groups, both ways.
 func apart(a, b []string) [][2]string { return append(links(a, b), links(b, a)...) }
+
+// bridge leaves one node that sees both halves, and these do not see each other. It is not the leader:
+// followers have nothing to say to one another, so a leader on the bridge would feel no fault.
+func bridge(order []string, leader string) [][2]string {
+	middle := (len(order) - 1) / 2
+	if order[middle] == leader {
+		order[middle], order[0] = order[0], order[middle]
+	}
+	return apart(order[:middle], order[middle+1:])
+}
 
 // ring lets every node see just enough neighbours on a ring for a majority, so that no two see the
 // same one.

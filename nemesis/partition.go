@@ -51,7 +51,7 @@ func (f *partitionFault) Inject(ctx context.Context, c Cluster, on []string) (fu
 		return nothing, errors.New("partition: this cluster cannot cut links")
 	}
 	f.on = n
-	pairs := grudge(f.shape, f.rand, c.Nodes(), on)
+	pairs := grudge(f.shape, f.rand, c.Nodes(), on, c.Leader(ctx))
 	f.pairs = len(pairs)
 	undo := func(ctx context.Context) error { return n.Heal(ctx, f.id) }
 	if len(pairs) == 0 {

@@ -42,7 +42,7 @@ func (t *trialFlags) bind(c *cobra.Command) {
 	f.StringVar(&t.system, "system", systems.Kinds()[0].Name, "system under test: "+systemNames())
 	f.IntVar(&t.nodes, "nodes", 5, "nodes of the cluster")
 	f.DurationVar(&t.timeOfLoad, "time", 30*time.Second, "length of the load")
-	f.IntVar(&t.concurrency, "concurrency", 0, "clients at a time (default two a node)")
+	f.IntVar(&t.concurrency, "concurrency", 0, "clients at a time (default four a node)")
 	f.Float64Var(&t.config.Rate, "rate", 0, "operations per second over all clients (default as fast as possible)")
 	f.IntVar(&t.keys, "keys", 5, "keys in use at a time")
 	f.StringVar(&t.config.Bug, "bug", "", "plant a bug in kv: an id or the path of a diff; known: "+bugNames())
