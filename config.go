@@ -41,7 +41,7 @@ type Config struct {
 	Watch func(Progress)
 }
 
-// UsageError is a mistake in what was asked for: nothing was started.
+// UsageError is a mistake in what was asked for, or in what was to be read: nothing was started.
 type UsageError struct{ Err error }
 
 func (e *UsageError) Error() string { return e.Err.Error() }
@@ -49,13 +49,16 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *UsageError) Unwrap() error { return e.Err }
 
+// nodesMax is the largest cluster.
+const nodesMax = 25
+
 // limits are the values that make sense; all are inclusive.
 var limits = []struct {
 	name     string
 	min, max float64
 	get      func(Config) float64
 }{
-	{"nodes", 1, 25, func(c Config) float64 { return float64(c.Nodes) }},
+	{"nodes", 1, nodesMax, func(c Config) float64 { return float64(c.Nodes) }},
 	{"time (seconds)", 1, 30 * 24 * 3600, func(c Config) float64 { return c.Time.Seconds() }},
 	{"concurrency", 1, 10_000, func(c Config) float64 { return float64(c.Concurrency) }},
 	{"rate", 0, 10_000_000, func(c Config) float64 { return c.Rate }},
@@ -116,9 +119,12 @@ func set[T comparable](field *T, value T) {
 
 func (p *plan) checkLimits() error {
 	for _, l := range limits {
-		if v := l.get(p.Config); v < l.min || v > l.max {
+		if v := l.get(p.Config); !(v >= l.min && v <= l.max) { // NaN is neither
 			return fmt.Errorf("%s: %v is not within %v and %v", l.name, v, l.min, l.max)
 		}
+	}
+	if p.Timeout >= p.Bound {
+		return fmt.Errorf("timeout: %v leaves no time to answer within the recovery bound of %v", p.Timeout, p.Bound)
 	}
 	return nil
 }
@@ -140,6 +146,7 @@ func (p *plan) checkBug() error {
 	}
 	p.bug = &bug
 	set(&p.Faults, strings.Join(bug.Faults, ","))
+	set(&p.Faults, "all") // somebody's own diff need not say
 	return nil
 }
 
@@ -152,11 +159,12 @@ func (p *plan) checkSchedule() (err error) {
 	if p.specs, err = nemesis.ParseSpecs(p.Faults); err != nil {
 		return err
 	}
+	_, tellsLeader := p.System.(systems.Statuser)
 	if p.Schedule != nil {
 		p.schedule = *p.Schedule
 	} else {
 		rng := mathrand.New(mathrand.NewPCG(p.Seed, 0))
-		if p.schedule, err = nemesis.Plan(rng, p.specs, p.Time, p.Nodes); err != nil {
+		if p.schedule, err = nemesis.Plan(rng, p.specs, p.Time, p.Nodes, tellsLeader); err != nil {
 			return err
 		}
 	}

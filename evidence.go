@@ -41,6 +41,9 @@ func (c *trialCase) vacuous() string {
 	case end.Err != "":
 		return "the run was " + end.Err
 	}
+	if e, _ := c.saw(history.SawHealed); e.Err != "" {
+		return "the harness did not undo a fault: " + e.Err
+	}
 	if n := c.counts(); n.OK < okMin {
 		return fmt.Sprintf("only %d of %d operations succeeded%s", n.OK, n.All(), c.commonError())
 	}
@@ -49,8 +52,11 @@ func (c *trialCase) vacuous() string {
 
 // toothless says which planned fault had no effect, or that nothing succeeded while faults were active.
 func (c *trialCase) toothless() string {
-	if len(c.manifest.Faults) > 0 && len(c.windows) == 0 {
-		return "faults were asked for, and none was injected: the load is too short for them"
+	if len(c.manifest.Faults) > 0 && c.planned == 0 {
+		return "faults were asked for, and none was planned: the load is too short for them"
+	}
+	if len(c.windows) != c.planned {
+		return fmt.Sprintf("%d faults were planned, and the history has %d", c.planned, len(c.windows))
 	}
 	for _, w := range c.windows {
 		if !w.Bit {

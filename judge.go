@@ -14,27 +14,22 @@ import (
 
 	"ordeal/checker"
 	"ordeal/history"
+	"ordeal/nemesis"
 	"ordeal/results"
 	"ordeal/workloads"
 )
 
 // Judge decides what the run in a directory was, from its history and apply logs alone, and writes
-// verdict.json and all reports. A run whose harness died is judged as far as it was recorded.
+// verdict.json and all reports. A run whose harness died is judged as far as it was recorded. What cannot
+// be read is a *UsageError.
 func Judge(ctx context.Context, path string) (*results.Run, error) {
 	dir, err := results.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, &UsageError{err}
 	}
-	manifest, err := dir.ReadManifest()
+	c, err := openRun(dir)
 	if err != nil {
-		return nil, err
-	}
-	c, err := openCase(dir.History(), manifest)
-	if err != nil {
-		return nil, err
-	}
-	if err := c.readApplyLogs(dir.Nodes()); err != nil {
-		return nil, err
+		return nil, &UsageError{err}
 	}
 	verdict, err := c.judge(ctx, runChecks)
 	if err != nil {
@@ -51,13 +46,17 @@ func Judge(ctx context.Context, path string) (*results.Run, error) {
 }
 
 // JudgeHistory judges a history.jsonl alone: whether the operations of its clients are legal for a
-// workload. Nothing is written.
+// workload. Nothing is written. A valid verdict has a reason if the history's last line was torn.
 func JudgeHistory(ctx context.Context, file, workload string) (results.Verdict, error) {
 	c, err := openCase(file, results.Manifest{Workload: workload})
 	if err != nil {
-		return results.Verdict{}, err
+		return results.Verdict{}, &UsageError{err}
 	}
-	return c.judge(ctx, historyChecks)
+	v, err := c.judge(ctx, historyChecks)
+	if v.Reason == "" && c.torn != "" {
+		v.Reason = "all but the end, which is torn: " + c.torn
+	}
+	return v, err
 }
 
 // trialCase is all that is known of a run when it is judged.
@@ -66,6 +65,7 @@ type trialCase struct {
 	events    []history.Event
 	ops       []history.Op
 	windows   []history.Window
+	planned   int // steps of the schedule
 	torn      string
 	applyLogs map[string][]history.Applied
 }
@@ -90,29 +90,49 @@ func openCase(file string, m results.Manifest) (*trialCase, error) {
 	return c, nil
 }
 
-// readApplyLogs reads nodes/*.apply.jsonl; a system that writes none has none.
-func (c *trialCase) readApplyLogs(nodes string) error {
-	const suffix = ".apply.jsonl"
-	files, err := filepath.Glob(filepath.Join(nodes, "*"+suffix))
+// openRun reads all that a run's directory tells.
+func openRun(dir *results.Dir) (*trialCase, error) {
+	m, err := dir.ReadManifest()
 	if err != nil {
-		return fmt.Errorf("find apply logs: %w", err)
+		return nil, err
 	}
+	if m.Nodes < 1 || m.Nodes > nodesMax || m.Bound <= 0 {
+		return nil, fmt.Errorf("%s: nodes %d and recovery_bound %d must be positive, nodes at most %d", dir.Manifest(), m.Nodes, m.Bound, nodesMax)
+	}
+	c, err := openCase(dir.History(), m)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(dir.Schedule())
+	if err != nil {
+		return nil, fmt.Errorf("read schedule: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	s, err := nemesis.ReadSchedule(dir.Schedule(), f)
+	if err != nil {
+		return nil, err
+	}
+	c.planned = len(s.Steps)
+	return c, c.readApplyLogs(dir)
+}
+
+// readApplyLogs reads nodes/*.apply.jsonl; a node that has none is missing.
+func (c *trialCase) readApplyLogs(dir *results.Dir) error {
 	c.applyLogs = map[string][]history.Applied{}
-	for _, file := range files {
-		f, err := os.Open(file)
+	for _, node := range c.manifest.NodeNames() {
+		f, err := os.Open(dir.ApplyLog(node))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return fmt.Errorf("read apply log: %w", err)
 		}
-		name := filepath.Base(file)
-		applied, _, err := history.ReadApplyLog(name, f)
+		applied, _, err := history.ReadApplyLog(filepath.Base(dir.ApplyLog(node)), f)
 		_ = f.Close()
 		if err != nil {
 			return err
 		}
-		c.applyLogs[strings.TrimSuffix(name, suffix)] = applied
+		c.applyLogs[node] = applied
 	}
 	return nil
 }
@@ -131,7 +151,10 @@ var (
 func (c *trialCase) judge(ctx context.Context, checks []check) (results.Verdict, error) {
 	v := results.Verdict{
 		Checkers: []results.CheckerRow{}, Findings: []results.Finding{},
-		Windows: c.windows, RecoveryMS: c.recovery(), Ops: c.counts(),
+		Windows: c.windows, RecoveryMS: map[string]float64{}, Ops: c.counts(),
+	}
+	for node, took := range c.recovery() {
+		v.RecoveryMS[node] = float64(took.Microseconds()) / 1000
 	}
 	for _, check := range checks {
 		began := time.Now()

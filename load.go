@@ -1,13 +1,16 @@
 package ordeal
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
+	"ordeal/cluster"
 	"ordeal/history"
 	"ordeal/workloads"
 )
@@ -16,20 +19,32 @@ import (
 // that a node that refuses connections is asked, but not flooded.
 const backoff = 20 * time.Millisecond
 
+// errBytesMax bounds what is kept of an operation's error, whose text may be a node's.
+const errBytesMax = 200
+
 // load runs the workload's clients until stop is closed, and returns when each has recorded the
 // outcome of its last operation. If ctx ends, operations under way are abandoned: their outcome is info.
-func (t *trial) load(ctx context.Context, stop <-chan struct{}) error {
-	errs := make([]error, t.Concurrency)
+// A client that breaks tells fail.
+func (t *trial) load(ctx context.Context, stop <-chan struct{}, fail context.CancelCauseFunc) {
 	var clients sync.WaitGroup
 	for i := range t.Concurrency {
 		clients.Go(func() {
-			if err := t.client(ctx, stop, i); err != nil {
-				errs[i] = fmt.Errorf("client %d: %w", i, err)
+			if err := guarded(func() error { return t.client(ctx, stop, i) }); err != nil {
+				fail(fmt.Errorf("client %d: %w", i, err))
 			}
 		})
 	}
 	clients.Wait()
-	return errors.Join(errs...)
+}
+
+// guarded turns a panic of f into an error: what somebody's client does wrong must not look like a verdict.
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
 }
 
 // client sends one operation at a time, each once, over connections of its own.
@@ -49,12 +64,15 @@ func (t *trial) client(ctx context.Context, stop <-chan struct{}, i int) error {
 		if !t.pace(stop, i, sent) {
 			return nil
 		}
-		l := links[sent%len(links)]
+		l := &links[sent%len(links)]
 		sent++
-		op.Process, op.Node = process, l.node
+		op.Process, op.Node = process, l.node.ID
 		done := t.invoke(ctx, l.client, op)
 		if done.Type == history.Info {
 			process += t.Concurrency // what is still open belongs to the old id for ever
+			if err := t.redial(ctx, l); err != nil {
+				return err
+			}
 		}
 		if done.Type != history.OK && done.Value == nil {
 			wait(stop, backoff/2+rand.N(backoff)) //nolint:gosec // pacing, not the operation stream
@@ -74,14 +92,19 @@ func (t *trial) invoke(ctx context.Context, client workloads.Client, op history.
 	done.Time = t.rec.Elapsed()
 	done.Process, done.F, done.Key, done.Type = op.Process, op.F, op.Key, history.Outcome(err)
 	if err != nil {
-		done.Err = err.Error()
+		text := err.Error()
+		done.Err = strings.ToValidUTF8(text[:min(len(text), errBytesMax)], "\uFFFD")
+		if bytes.Equal(done.Value, op.Value) {
+			done.Value = nil // the invocation's, handed back: it must not be taken for an answer
+		}
 	}
 	t.rec.Record(done)
 	return done
 }
 
+// link is a client's connection to a node.
 type link struct {
-	node   string
+	node   cluster.NodeSpec
 	client workloads.Client
 }
 
@@ -94,9 +117,20 @@ func (t *trial) dial(ctx context.Context, i int) ([]link, error) {
 		if err != nil {
 			return nil, fmt.Errorf("dial %s: %w", specs[j].ID, err)
 		}
-		links = append(links, link{specs[j].ID, client})
+		links = append(links, link{specs[j], client})
 	}
 	return links, nil
+}
+
+// redial gives a link a new client, so that an answer that is still to come finds nobody.
+func (t *trial) redial(ctx context.Context, l *link) error {
+	_ = l.client.Close() // its last outcome is recorded
+	client, err := t.System.Dial(ctx, l.node)
+	if err != nil {
+		return fmt.Errorf("dial %s: %w", l.node.ID, err)
+	}
+	l.client = client
+	return nil
 }
 
 // pace waits until client i may send its next operation and tells whether the load still goes on.

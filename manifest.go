@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ordeal/results"
+	"ordeal/systems"
 )
 
 // manifest says what is about to run; command repeats it.
@@ -19,6 +20,8 @@ func (p *plan) manifest(command []string) results.Manifest {
 		Faults: []string{}, Time: p.Time, Seed: p.Seed, Concurrency: p.Concurrency, Rate: p.Rate, Keys: p.Keys,
 		Bug: p.Bug, Started: time.Now().UTC(), Machine: machine(), Timeout: p.Timeout, Bound: p.Bound,
 	}
+	_, m.TellsState = p.System.(systems.Statuser)
+	_, m.ApplyLogs = p.System.(systems.ApplyLogger)
 	for _, s := range p.specs {
 		m.Faults = append(m.Faults, s.String())
 	}
@@ -62,16 +65,19 @@ func version() string {
 	if !ok {
 		return "unknown"
 	}
-	v := info.Main.Version
+	v, dirty := info.Main.Version, ""
 	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 7 {
+		switch {
+		case s.Key == "vcs.revision" && len(s.Value) >= 7:
 			v = s.Value[:7]
+		case s.Key == "vcs.modified" && s.Value == "true":
+			dirty = "+changes"
 		}
 	}
 	if v == "" {
 		return "unknown"
 	}
-	return v
+	return v + dirty
 }
 
 // machine is the operating system, its kernel and the number of processors.

@@ -1,6 +1,7 @@
 package ordeal
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -20,114 +21,167 @@ func (c *trialCase) saw(what string) (history.Event, bool) {
 	return history.Event{}, false
 }
 
+// asked is the node that a client sent its operation to, whoever answered it.
+func (c *trialCase) asked(op history.Op) string { return c.events[op.Index].Node }
+
 // applyLogs compares what the replicas applied.
 func applyLogs(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
-	if len(c.applyLogs) == 0 {
-		return nil, nil // a system that does not tell
+	if !c.manifest.ApplyLogs {
+		return nil, nil // a system that keeps none
 	}
-	return []checker.Verdict{checker.ApplyLogs(c.applyLogs)}, nil
+	v := checker.ApplyLogs(c.applyLogs)
+	for _, node := range c.manifest.NodeNames() {
+		if _, ok := c.applyLogs[node]; !ok && v.Status == checker.Valid {
+			v.Status, v.Reason = checker.Unknown, node+" left no apply log"
+		}
+	}
+	return []checker.Verdict{v}, nil
 }
 
 // stateHashes compares what the replicas held in the end.
 func stateHashes(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
-	if c.manifest.Nodes == 1 {
-		return nil, nil // one state agrees with itself
+	if !c.manifest.TellsState || c.manifest.Nodes == 1 {
+		return nil, nil // nobody tells, or there is nobody to compare with
 	}
 	states, err := checker.NodeStates(c.events)
-	if err != nil || len(states) == 0 {
+	if err != nil {
 		return nil, err
 	}
 	return []checker.Verdict{checker.StateHashes(states)}, nil
 }
 
-// recovery is, for each node, the time from the last heal to its first ok answer, in milliseconds.
-func (c *trialCase) recovery() map[string]float64 {
-	ms := map[string]float64{}
+// recovery is, for each node that was asked, the time from the last heal to its first ok answer.
+func (c *trialCase) recovery() map[string]time.Duration {
+	took := map[string]time.Duration{}
 	healed, ok := c.saw(history.SawHealed)
 	if !ok {
-		return ms
+		return took
 	}
-	for _, e := range c.events {
-		if e.Process < 0 || e.Type != history.OK || e.Time < healed.Time {
+	for _, op := range c.ops {
+		if op.Type != history.OK || op.Return < healed.Time {
 			continue
 		}
-		if _, seen := ms[e.Node]; !seen {
-			ms[e.Node] = float64((e.Time - healed.Time).Microseconds()) / 1000
+		node, t := c.asked(op), op.Return-healed.Time
+		if first, seen := took[node]; !seen || t < first {
+			took[node] = t
 		}
 	}
-	return ms
+	return took
 }
 
 // liveness judges what the cluster owes once every fault is over: an answer from every node within the
-// bound, replicas that catch up, and no node that ended unasked.
+// bound, replicas that catch up, and no node that ended unasked. It judges nothing that the harness
+// may have caused: a cluster that never came up, a fault that could not be undone, a run cut short.
 func liveness(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 	v := checker.Verdict{Checker: "liveness", Engine: "observation"}
+	if e, ok := c.saw(history.SawUnready); ok {
+		v.Status, v.Reason = checker.Unknown, "the cluster did not come up: "+e.Err+c.exits()
+		return []checker.Verdict{v}, nil
+	}
+	v.Findings = c.crashes()
+	healed, ok := c.saw(history.SawHealed)
+	end, ended := c.saw(history.SawEnd)
+	doubt := ""
+	if ok && ended && healed.Err == "" && end.Err == "" {
+		var found []checker.Finding
+		found, doubt = c.unserved(healed.Time)
+		v.Findings = append(append(v.Findings, found...), c.behind()...)
+	} else {
+		doubt = "the cluster did not get the chance to show that it recovers"
+	}
+	switch {
+	case len(v.Findings) > 0:
+		v.Status, v.Reason = checker.Invalid, v.Findings[0].Text
+	case doubt != "":
+		v.Status, v.Reason = checker.Unknown, doubt
+	}
+	return []checker.Verdict{v}, nil
+}
+
+// crashes are the nodes that ended though nobody killed them.
+func (c *trialCase) crashes() []checker.Finding {
+	var found []checker.Finding
 	for _, e := range c.events {
 		if e.Process == history.Observer && e.F == history.SawExit {
-			v.Findings = append(v.Findings, checker.Finding{
+			found = append(found, checker.Finding{
 				Rule: "crash", Text: fmt.Sprintf("%s ended by itself at %.3fs: %s.", e.Node, e.Time.Seconds(), e.Err),
 				Ops: []int{}, From: e.Time, To: e.Time,
 			})
 		}
 	}
-	healed, ok := c.saw(history.SawHealed)
-	end, ended := c.saw(history.SawEnd)
-	interrupted := !ok || !ended || end.Err != ""
-	if !interrupted {
-		v.Findings = append(v.Findings, c.unserved(healed.Time, end.Time)...)
-		v.Findings = append(v.Findings, c.behind()...)
-	}
-	switch {
-	case len(v.Findings) > 0:
-		v.Status, v.Reason = checker.Invalid, v.Findings[0].Text
-	case interrupted:
-		v.Status, v.Reason = checker.Unknown, "the run ended before the cluster had to show that it recovered"
-	}
-	return []checker.Verdict{v}, nil
+	return found
 }
 
-// unserved finds nodes that were asked for long enough and never answered.
-func (c *trialCase) unserved(healed, end time.Duration) []checker.Finding {
-	bound := c.manifest.Bound
-	recovered := c.recovery()
-	if len(recovered) == 0 && c.counts().OK == 0 {
-		return nil // nothing ever worked: no trial took place, as the evidence says
+// exits are the crashes as the end of a reason.
+func (c *trialCase) exits() (text string) {
+	for _, f := range c.crashes() {
+		text += "; " + f.Text
 	}
-	var found []checker.Finding
-	for i := range c.manifest.Nodes {
-		node := fmt.Sprintf("n%d", i+1)
-		ms, answered := recovered[node]
-		took := time.Duration(ms * float64(time.Millisecond))
-		if answered && took <= bound || !answered && end-healed < bound {
+	return text
+}
+
+// asksMin is how often a node must have been asked within the bound before its silence convicts it.
+const asksMin = 3
+
+// unserved finds nodes that were asked and did not answer in time; doubt names one that was hardly asked.
+func (c *trialCase) unserved(healed time.Duration) (found []checker.Finding, doubt string) {
+	if c.counts().OK == 0 {
+		return nil, "no operation ever succeeded" // no trial took place, as the evidence says
+	}
+	bound := c.manifest.Bound
+	asks := map[string]int{}
+	for _, op := range c.ops {
+		if op.Call >= healed && op.Ended <= healed+bound {
+			asks[c.asked(op)]++
+		}
+	}
+	recovered := c.recovery()
+	for _, node := range c.manifest.NodeNames() {
+		took, answered := recovered[node]
+		switch {
+		case answered && took <= bound:
+			continue
+		case asks[node] < asksMin:
+			doubt = fmt.Sprintf("%s was asked only %d times in the %v after the last fault, and did not answer", node, asks[node], bound)
 			continue
 		}
-		text := fmt.Sprintf("%s gave no ok answer in the %.1f s after the last fault was over; it owed one within %v.", node, (end - healed).Seconds(), bound)
+		late := "none"
 		if answered {
-			text = fmt.Sprintf("%s gave its first ok answer %v after the last fault was over; it owed one within %v.", node, took.Round(time.Millisecond), bound)
+			late = fmt.Sprintf("the first after %v", took.Round(time.Millisecond))
 		}
-		found = append(found, checker.Finding{Rule: "no recovery", Text: text, Ops: []int{}, From: healed, To: end})
+		found = append(found, checker.Finding{
+			Rule: "no recovery", Ops: []int{}, From: healed, To: healed + bound,
+			Text: fmt.Sprintf("%s was asked %d times in the %v after the last fault was over and gave no ok answer (%s at all).", node, asks[node], bound, late),
+		})
 	}
-	return found
+	return found, doubt
 }
 
 // behind finds replicas that did not catch up though nothing was written any more.
 func (c *trialCase) behind() []checker.Finding {
-	var at time.Duration
-	var says []string
-	applied := map[uint64]bool{}
-	for _, e := range c.events {
-		if e.Process == history.Observer && e.F == history.SawState {
-			at = e.Time
-			says = append(says, fmt.Sprintf("%s %d", e.Node, e.Revision))
-			applied[e.Revision] = true
-		}
+	if !c.manifest.TellsState {
+		return nil
 	}
-	if len(says) == 0 || len(says) == c.manifest.Nodes && len(applied) == 1 {
+	states, err := checker.NodeStates(c.events)
+	if err != nil {
+		return nil // state-hash says so
+	}
+	var at time.Duration
+	says, applied := map[string]string{}, map[uint64]bool{}
+	for _, s := range states {
+		at = s.At
+		says[s.Node] = fmt.Sprintf("%s had applied %d", s.Node, s.Applied)
+		applied[s.Applied] = true
+	}
+	var parts []string
+	for _, node := range c.manifest.NodeNames() {
+		parts = append(parts, cmp.Or(says[node], node+" did not say"))
+	}
+	if len(says) == c.manifest.Nodes && len(applied) == 1 {
 		return nil
 	}
 	return []checker.Finding{{
-		Rule: "no convergence",
-		Text: fmt.Sprintf("%v after the load had ended the replicas had not applied the same entries: %s.", c.manifest.Bound, strings.Join(says, ", ")),
-		Ops:  []int{}, From: at, To: at,
+		Rule: "no convergence", Ops: []int{}, From: at, To: at,
+		Text: fmt.Sprintf("%v after the load had ended the replicas had not applied the same entries: %s.", c.manifest.Bound, strings.Join(parts, ", ")),
 	}}
 }

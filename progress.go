@@ -30,14 +30,14 @@ type NodeProgress struct {
 	State   string // of its process: running, paused, down
 	Leads   bool
 	Term    uint64 // 0 if it did not answer
-	Answers bool
+	Answers bool   // or nobody can ask it
 }
 
 // tally follows the history as it is written.
 type tally struct {
 	mu      sync.Mutex
 	ops     results.Counts
-	calls   map[int]time.Duration // open operations by process
+	calls   map[int]history.Event // open operations by process
 	recent  []time.Duration       // latencies since the last look
 	recentN int                   // ok operations since the last look
 	looked  time.Duration
@@ -48,7 +48,7 @@ type tally struct {
 
 func newTally() *tally {
 	return &tally{
-		calls: map[int]time.Duration{}, healed: history.Never,
+		calls: map[int]history.Event{}, healed: history.Never,
 		first: map[string]time.Duration{}, open: map[int]history.Window{},
 	}
 }
@@ -62,10 +62,12 @@ func (t *tally) take(e history.Event) {
 		t.healed = e.Time
 	case e.Process < 0:
 	case e.Type == history.Invoke:
-		t.calls[e.Process] = e.Time
+		t.calls[e.Process] = e
 	default:
-		t.recent = append(t.recent, e.Time-t.calls[e.Process])
+		call := t.calls[e.Process]
 		delete(t.calls, e.Process)
+		t.recent = append(t.recent, e.Time-call.Time)
+		e.Node = call.Node // whom the client asked, whoever says that it answered
 		t.count(e)
 	}
 }
@@ -106,16 +108,14 @@ func (t *tally) recovered() int {
 // progress is the live view of now; all is what the nodes say.
 func (t *trial) progress(all map[string]systems.Status) Progress {
 	now := t.rec.Elapsed()
-	p := Progress{Elapsed: max(0, now-t.started), Load: t.Time, Out: t.dir.Path()}
-	if t.started == 0 {
-		p.Elapsed = 0
-	}
+	p := Progress{Elapsed: now - t.started, Load: t.Time, Out: t.dir.Path()}
 	leader := leaderOf(all)
+	_, tells := t.System.(systems.Statuser)
 	for _, s := range t.cluster.Specs() {
 		status, answers := all[s.ID]
 		p.Nodes = append(p.Nodes, NodeProgress{
 			ID: s.ID, State: t.cluster.State(s.ID).String(),
-			Leads: answers && s.ID == leader.Node, Term: status.Term, Answers: answers,
+			Leads: answers && s.ID == leader.Node, Term: status.Term, Answers: answers || !tells,
 		})
 	}
 	t.tally.mu.Lock()

@@ -25,6 +25,3 @@ func (c target) Nodes() []string {
 func (c target) Leader(ctx context.Context) string {
 	return leaderOf(c.trial.statuses(ctx)).Node
 }
-
-// Stopped asks the kernel.
-func (c target) Stopped(node string) bool { return c.State(node) == cluster.Paused }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"ordeal/cluster"
@@ -33,6 +34,9 @@ const (
 	lookEvery = 20 * time.Millisecond
 )
 
+// interrupted is the Err of a SawEnd that came before its time.
+const interrupted = "interrupted"
+
 // record makes history.jsonl: it runs the cluster, the load and the faults, and takes all down again.
 // What the system under test does wrong is in the history; an error is the harness's own.
 func (t *trial) record(ctx context.Context) (err error) {
@@ -42,6 +46,19 @@ func (t *trial) record(ctx context.Context) (err error) {
 	}
 	t.rec = history.NewRecorder(f, time.Now(), t.tally.take)
 	defer func() { err = errors.Join(err, t.rec.Close(), f.Close()) }()
+	if err := t.build(ctx); err != nil {
+		return t.orInterrupted(ctx, err)
+	}
+	defer t.takeDown()
+	if err := t.start(ctx); err != nil {
+		t.observe(history.Event{F: history.SawUnready, Err: err.Error()})
+		return t.orInterrupted(ctx, nil)
+	}
+	return t.strike(ctx)
+}
+
+// build makes the cluster; nothing runs in it yet.
+func (t *trial) build(ctx context.Context) (err error) {
 	t.cluster, err = cluster.New(ctx, cluster.Options{
 		Nodes: t.Nodes, Dir: t.dir.Path(), Command: t.System.Command, Elapsed: t.rec.Elapsed,
 		Exited: func(id, state string) {
@@ -51,23 +68,27 @@ func (t *trial) record(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		began := time.Now()
-		if closeErr := t.cluster.Close(); closeErr != nil {
-			t.note("teardown: " + closeErr.Error()) // costs no verdict
-		}
-		t.teardown = time.Since(began)
-		_ = os.RemoveAll(filepath.Join(t.dir.Path(), "data")) // the nodes' disks; the logs tell the story
-	}()
 	t.manifest.Firewall = t.cluster.Firewall()
-	if err := t.dir.WriteManifest(t.manifest); err != nil {
+	return t.dir.WriteManifest(t.manifest)
+}
+
+// takeDown ends all nodes. What fails costs no verdict.
+func (t *trial) takeDown() {
+	began := time.Now()
+	if err := t.cluster.Close(); err != nil {
+		t.note("teardown: " + err.Error())
+	}
+	t.teardown = time.Since(began)
+	_ = os.RemoveAll(filepath.Join(t.dir.Path(), "data")) // the nodes' disks; the logs tell the story
+}
+
+// orInterrupted is err, unless the run was interrupted: then that is what the history says.
+func (t *trial) orInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() == nil {
 		return err
 	}
-	if err := t.start(ctx); err != nil {
-		t.observe(history.Event{F: history.SawUnready, Err: err.Error()})
-		return nil
-	}
-	return t.strike(ctx)
+	t.observe(history.Event{F: history.SawEnd, Err: interrupted})
+	return nil
 }
 
 // note adds to the manifest what is worth knowing about the run.
@@ -87,14 +108,19 @@ func (t *trial) start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWait)
 	defer cancel()
 	for _, n := range specs {
-		var last error
-		if !until(ctx, func() bool {
+		last := errors.New("it was not asked")
+		until(ctx, func() bool {
+			if t.cluster.State(n.ID) == cluster.Down {
+				last = errors.New("it ended by itself")
+				return true
+			}
 			ask, cancel := context.WithTimeout(ctx, statusTimeout)
 			defer cancel()
 			last = t.System.Ready(ask, n)
 			return last == nil
-		}) {
-			return fmt.Errorf("%s was not ready after %v: %w", n.ID, readyWait, last)
+		})
+		if last != nil {
+			return fmt.Errorf("%s did not become ready in %v: %w", n.ID, t.rec.Elapsed().Round(time.Millisecond), last)
 		}
 	}
 	return nil
@@ -103,39 +129,56 @@ func (t *trial) start(ctx context.Context) error {
 // strike runs load and faults together, then lets the cluster show that it has recovered.
 func (t *trial) strike(ctx context.Context) error {
 	t.started = t.rec.Elapsed()
-	running, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	watched := goFunc(func() { t.watch(running) })
-	stop, loadErr := make(chan struct{}), error(nil)
-	loaded := goFunc(func() {
-		if loadErr = t.load(ctx, stop); loadErr != nil {
-			cancel(loadErr)
+	running, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	watched := goFunc(func() {
+		if err := guarded(func() error { return t.watch(running) }); err != nil {
+			fail(err)
 		}
 	})
+	stop := make(chan struct{})
+	stopLoad := sync.OnceFunc(func() { close(stop) })
+	defer context.AfterFunc(running, stopLoad)()
+	loaded := goFunc(func() { t.load(ctx, stop, fail) })
+	t.awaitRecovery(running, t.afflict(running))
+	stopLoad()
+	<-loaded
+	t.settle(running)
+	end := history.Event{F: history.SawEnd}
+	broken := context.Cause(running)
+	if ctx.Err() != nil {
+		end.Err, broken = interrupted, nil
+	}
+	fail(nil)
+	<-watched
+	t.observe(end)
+	return broken
+}
+
+// afflict carries out the schedule and returns when every fault is over.
+func (t *trial) afflict(ctx context.Context) (healed time.Duration) {
 	runner := nemesis.Runner{
 		Cluster: target{t.cluster, t}, Seed: t.Seed, Elapsed: t.rec.Elapsed,
 		Record: t.rec.Record, Status: t.tally.window, Started: t.started,
 	}
-	if err := runner.Run(running, t.schedule); err != nil {
+	saw := history.Event{F: history.SawHealed}
+	if err := runner.Run(ctx, t.schedule); err != nil {
 		t.note("nemesis: " + err.Error()) // the windows say it too, and make the run unknown
+		if errors.Is(err, nemesis.ErrNotHealed) {
+			saw.Err = err.Error()
+		}
 	}
-	t.observe(history.Event{F: history.SawHealed})
-	healed := t.rec.Elapsed()
-	until(running, func() bool {
+	t.observe(saw)
+	return t.rec.Elapsed()
+}
+
+// awaitRecovery returns at the end of the load, but not before every node has answered since the last
+// heal, or its time for that is over.
+func (t *trial) awaitRecovery(ctx context.Context, healed time.Duration) {
+	until(ctx, func() bool {
 		now := t.rec.Elapsed()
-		return t.rec.Err() != nil || now >= t.started+t.Time && (t.tally.recovered() >= t.Nodes || now >= healed+t.Bound)
+		return now >= t.started+t.Time && (t.tally.recovered() >= t.Nodes || now >= healed+t.Bound)
 	})
-	close(stop)
-	<-loaded
-	t.settle(running)
-	end := history.Event{F: history.SawEnd}
-	if ctx.Err() != nil {
-		end.Err = "interrupted"
-	}
-	cancel(nil)
-	<-watched
-	t.observe(end)
-	return errors.Join(loadErr, t.rec.Err())
 }
 
 // settle waits until all replicas have applied the same entries, and records what each of them holds.

@@ -2,6 +2,7 @@ package ordeal
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -30,7 +31,8 @@ func (t *trial) statuses(ctx context.Context) map[string]systems.Status {
 	)
 	for _, n := range t.cluster.Specs() {
 		wg.Go(func() {
-			status, err := s.Status(ctx, n)
+			var status systems.Status
+			err := guarded(func() (err error) { status, err = s.Status(ctx, n); return err })
 			if err != nil {
 				return
 			}
@@ -54,8 +56,9 @@ func leaderOf(all map[string]systems.Status) (leader systems.Status) {
 	return leader
 }
 
-// watch records changes of leadership and feeds the live view until ctx ends.
-func (t *trial) watch(ctx context.Context) {
+// watch records changes of leadership and feeds the live view until ctx ends. It ends the run when the
+// history cannot be written any more.
+func (t *trial) watch(ctx context.Context) error {
 	tick := time.NewTicker(statusEvery)
 	defer tick.Stop()
 	var term uint64
@@ -65,13 +68,17 @@ func (t *trial) watch(ctx context.Context) {
 			term = leader.Term
 			t.observe(history.Event{F: history.SawLeader, Node: leader.Node, Term: term})
 		}
-		if p := t.progress(all); t.Watch != nil {
+		if err := t.rec.Err(); err != nil {
+			return fmt.Errorf("write history: %w", err)
+		}
+		p := t.progress(all) // also empties the tally
+		if t.Watch != nil {
 			t.Watch(p)
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return
+			return nil
 		}
 	}
 }

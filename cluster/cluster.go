@@ -238,6 +238,17 @@ func (c *Cluster) State(id string) State {
 	return Down
 }
 
+// Stopped asks the kernel whether every thread of the node stands still at this moment. Unlike State
+// it does not rely on what Pause and Resume have done.
+func (c *Cluster) Stopped(id string) bool {
+	pid := c.PID(id)
+	if pid == 0 {
+		return false
+	}
+	moving, err := movingThread(pid)
+	return err == nil && moving == ""
+}
+
 // PID returns the node's process id in the sandbox, which is also its process group; 0 when it is
 // down.
 func (c *Cluster) PID(id string) int {

@@ -17,6 +17,7 @@ func ownGroup() *syscall.SysProcAttr                           { return nil }
 func killGroup(int) error                                      { return needsLinux() }
 func stopGroup(int) error                                      { return needsLinux() }
 func continueGroup(int) error                                  { return needsLinux() }
+func movingThread(int) (string, error)                         { return "", needsLinux() }
 func awaitExit(int)                                            {}
 func diedOfKill(*os.ProcessState) bool                         { return false }
 func awaitStopped(context.Context, int, <-chan struct{}) error { return needsLinux() }

@@ -6,6 +6,7 @@ package nemesis
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -21,14 +22,15 @@ type Cluster interface {
 
 // Evidence says whether a fault took effect, and how one can tell.
 type Evidence struct {
-	Bit  bool
-	Text string // e.g. "312 packets dropped"
+	Bit    bool
+	Text   string   // e.g. "312 packets dropped"
+	Target []string // whom it hit, if the fault chose its own nodes
 }
 
 // Fault is one injection of one fault: made for a step, used once, by one goroutine.
 type Fault interface {
 	// Inject makes the fault. undo is never nil, may be called after an error too, and then takes
-	// back whatever had been done by half.
+	// back whatever had been done by half. A panic below it must come out as an error: see caught.
 	Inject(ctx context.Context, c Cluster, on []string) (undo func(context.Context) error, err error)
 	// Bit is asked once, after the fault was active and before it is undone.
 	Bit(ctx context.Context) (Evidence, error)
@@ -60,6 +62,16 @@ type Variant struct {
 func Kinds() []Kind {
 	return []Kind{kill(), pause(), partition()}
 }
+
+// caught turns a panic into the error of the function that defers it, so that its undo is not lost.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("panic: %v", p)
+	}
+}
+
+// nothing is the undo of a fault that did nothing.
+func nothing(context.Context) error { return nil }
 
 // kindOf finds the row called name.
 func kindOf(name string) (Kind, bool) {

@@ -31,7 +31,7 @@ func TestShapes(t *testing.T) {
 		for seed := range uint64(20) {
 			nodes, r := cluster(n), rand.New(rand.NewPCG(seed, 1))
 			views := func(shape string, on ...string) (sizes []int) {
-				cut := grudge(shape, r, nodes, on, "n1")
+				cut := newGrudge(shape, r, nodes, on, "n1").pairs
 				for _, node := range nodes {
 					sizes = append(sizes, len(sees(node, nodes, cut)))
 				}
@@ -45,7 +45,7 @@ func TestShapes(t *testing.T) {
 			require.GreaterOrEqual(t, views("majority-minority")[n-1], n/2+1)
 			require.Equal(t, n, views("bridge")[n-1], "the bridge sees everybody")
 			require.Less(t, views("bridge")[0], n)
-			require.Less(t, len(sees("n1", nodes, grudge("bridge", r, nodes, nil, "n1"))), n, "the leader is not the bridge")
+			require.Less(t, len(sees("n1", nodes, newGrudge("bridge", r, nodes, nil, "n1").pairs)), n, "the leader is not the bridge")
 		}
 	}
 }
@@ -53,7 +53,7 @@ func TestShapes(t *testing.T) {
 func TestMajoritiesRing(t *testing.T) {
 	for n := 4; n <= 9; n++ {
 		nodes := cluster(n)
-		cut := grudge("majorities-ring", rand.New(rand.NewPCG(1, 1)), nodes, nil, "")
+		cut := newGrudge("majorities-ring", rand.New(rand.NewPCG(1, 1)), nodes, nil, "").pairs
 		views := map[string]bool{}
 		for _, node := range nodes {
 			view := sees(node, nodes, cut)
@@ -68,7 +68,7 @@ func TestMajoritiesRing(t *testing.T) {
 func TestOneWayCutsOneDirection(t *testing.T) {
 	directions := map[bool]bool{}
 	for seed := range uint64(20) {
-		cut := grudge("one-way", rand.New(rand.NewPCG(seed, 1)), cluster(3), []string{"n1"}, "")
+		cut := newGrudge("one-way", rand.New(rand.NewPCG(seed, 1)), cluster(3), []string{"n1"}, "").pairs
 		require.Len(t, cut, 2)
 		require.Equal(t, cut[0][0] == "n1", cut[1][0] == "n1")
 		directions[cut[0][0] == "n1"] = true

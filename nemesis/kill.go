@@ -13,7 +13,7 @@ import (
 type Killer interface {
 	Kill(ctx context.Context, node string) error // SIGKILL; returns when the process is gone
 	Start(ctx context.Context, node string) error
-	PID(node string) int
+	PID(node string) int // 0 when it is down
 }
 
 func kill() Kind {
@@ -27,26 +27,29 @@ func kill() Kind {
 
 type killFault struct{ gone []string }
 
-// Inject kills the nodes one after another; undo starts those that were killed.
-func (f *killFault) Inject(ctx context.Context, c Cluster, on []string) (func(context.Context) error, error) {
+// Inject kills the nodes one after another; undo starts those that are down.
+func (f *killFault) Inject(ctx context.Context, c Cluster, on []string) (undo func(context.Context) error, err error) {
 	k, ok := c.(Killer)
 	if !ok {
 		return nothing, errors.New("kill: this cluster cannot kill nodes")
 	}
-	var killed []string
-	undo := func(ctx context.Context) error {
+	var aimedAt []string
+	undo = func(ctx context.Context) error {
 		var errs []error
-		for _, n := range killed {
-			errs = append(errs, k.Start(ctx, n))
+		for _, n := range aimedAt {
+			if k.PID(n) == 0 { // else the kill failed, or another fault has started it again
+				errs = append(errs, k.Start(ctx, n))
+			}
 		}
 		return errors.Join(errs...)
 	}
+	defer caught(&err)
 	for _, n := range on {
 		pid := k.PID(n)
+		aimedAt = append(aimedAt, n) // first: a kill that reports an error may have been one
 		if err := k.Kill(ctx, n); err != nil {
 			return undo, fmt.Errorf("kill %s: %w", n, err)
 		}
-		killed = append(killed, n)
 		f.gone = append(f.gone, fmt.Sprintf("%s (pid %d)", n, pid))
 	}
 	return undo, nil
@@ -56,6 +59,3 @@ func (f *killFault) Inject(ctx context.Context, c Cluster, on []string) (func(co
 func (f *killFault) Bit(context.Context) (Evidence, error) {
 	return Evidence{Bit: len(f.gone) > 0, Text: "gone: " + strings.Join(f.gone, ", ")}, nil
 }
-
-// nothing is the undo of a fault that did nothing.
-func nothing(context.Context) error { return nil }

@@ -41,23 +41,22 @@ type partitionFault struct {
 	rand  *rand.Rand
 	id    string
 	on    Network
-	pairs int
+	cut   grudge
 }
 
 // Inject cuts the links that the shape begrudges, all at once.
-func (f *partitionFault) Inject(ctx context.Context, c Cluster, on []string) (func(context.Context) error, error) {
+func (f *partitionFault) Inject(ctx context.Context, c Cluster, on []string) (undo func(context.Context) error, err error) {
 	n, ok := c.(Network)
 	if !ok {
 		return nothing, errors.New("partition: this cluster cannot cut links")
 	}
-	f.on = n
-	pairs := grudge(f.shape, f.rand, c.Nodes(), on, c.Leader(ctx))
-	f.pairs = len(pairs)
-	undo := func(ctx context.Context) error { return n.Heal(ctx, f.id) }
-	if len(pairs) == 0 {
+	undo = func(ctx context.Context) error { return n.Heal(ctx, f.id) }
+	defer caught(&err)
+	f.on, f.cut = n, newGrudge(f.shape, f.rand, c.Nodes(), on, c.Leader(ctx))
+	if len(f.cut.pairs) == 0 {
 		return undo, fmt.Errorf("partition %s: no link to cut in a cluster of %d", f.shape, len(c.Nodes()))
 	}
-	if err := n.Cut(ctx, f.id, pairs); err != nil {
+	if err := n.Cut(ctx, f.id, f.cut.pairs); err != nil {
 		return undo, fmt.Errorf("partition %s: %w", f.shape, err)
 	}
 	return undo, nil
@@ -65,9 +64,11 @@ func (f *partitionFault) Inject(ctx context.Context, c Cluster, on []string) (fu
 
 // Bit counts what the cut has swallowed.
 func (f *partitionFault) Bit(ctx context.Context) (Evidence, error) {
+	e := Evidence{Target: f.cut.target}
 	dropped, err := f.on.Dropped(ctx, f.id)
 	if err != nil {
-		return Evidence{}, fmt.Errorf("partition %s: %w", f.shape, err)
+		return e, fmt.Errorf("partition %s: %w", f.shape, err)
 	}
-	return Evidence{Bit: dropped > 0, Text: fmt.Sprintf("%d packets dropped on %d one-way links", dropped, f.pairs)}, nil
+	e.Bit, e.Text = dropped > 0, fmt.Sprintf("%s: %d packets dropped on %d one-way links", f.cut.text, dropped, len(f.cut.pairs))
+	return e, nil
 }

@@ -37,13 +37,13 @@ type pausedNode struct {
 }
 
 // Inject stops the nodes; undo continues those that are still the same process.
-func (f *pauseFault) Inject(ctx context.Context, c Cluster, on []string) (func(context.Context) error, error) {
+func (f *pauseFault) Inject(ctx context.Context, c Cluster, on []string) (undo func(context.Context) error, err error) {
 	p, ok := c.(Pauser)
 	if !ok {
 		return nothing, errors.New("pause: this cluster cannot pause nodes")
 	}
 	f.on = p
-	undo := func(ctx context.Context) error {
+	undo = func(ctx context.Context) error {
 		var errs []error
 		for _, n := range f.nodes {
 			if p.PID(n.name) == n.pid { // else it was killed meanwhile, and what runs now was never paused
@@ -52,6 +52,7 @@ func (f *pauseFault) Inject(ctx context.Context, c Cluster, on []string) (func(c
 		}
 		return errors.Join(errs...)
 	}
+	defer caught(&err)
 	for _, n := range on {
 		// Noted first: a Pause that fails half-way may have stopped some threads.
 		f.nodes = append(f.nodes, pausedNode{n, p.PID(n)})

@@ -17,8 +17,9 @@ const (
 )
 
 // Plan draws a schedule for a load of the given length on a cluster of n nodes: every spec once in
-// random order, then again in another, for as long as they fit.
-func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int) (Schedule, error) {
+// random order, then again in another, for as long as they fit. Nobody can aim at the leader of a
+// system that does not tell who leads.
+func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, tellsLeader bool) (Schedule, error) {
 	var s Schedule
 	if len(specs) == 0 {
 		return s, nil
@@ -32,12 +33,12 @@ func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int) (Schedule, erro
 	at := scaled(calmFirst)
 	for {
 		for _, i := range r.Perm(len(specs)) {
-			step, err := specs[i].draw(r, n)
+			step, err := specs[i].draw(r, n, tellsLeader)
 			if err != nil {
 				return s, err
 			}
 			step.At, step.For = round(at), round(scaled(step.For))
-			if step.At+step.For > end {
+			if step.At+step.For > end || len(s.Steps) == stepsMax {
 				return s, nil
 			}
 			s.Steps = append(s.Steps, step)
@@ -47,7 +48,10 @@ func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int) (Schedule, erro
 }
 
 // draw fills in what the spec leaves open, with a variant that fits a cluster of n nodes.
-func (s Spec) draw(r *rand.Rand, n int) (Step, error) {
+func (s Spec) draw(r *rand.Rand, n int, tellsLeader bool) (Step, error) {
+	if s.Target == Leader && !tellsLeader {
+		return Step{}, fmt.Errorf("fault %s: this system does not tell who leads", s)
+	}
 	fits := slices.DeleteFunc(s.variants(), func(v Variant) bool { return v.Nodes > n })
 	if len(fits) == 0 {
 		// Planned all the same: the run then says that it proved nothing, and why.
@@ -59,7 +63,9 @@ func (s Spec) draw(r *rand.Rand, n int) (Step, error) {
 		step.Params = map[string]string{s.Kind.Param: v.Name}
 	}
 	if len(v.Targets) > 0 && s.Target == "" {
-		targets := slices.DeleteFunc(slices.Clone(v.Targets), func(t Target) bool { return t.checkFor(n) != nil })
+		targets := slices.DeleteFunc(slices.Clone(v.Targets), func(t Target) bool {
+			return t.checkFor(n) != nil || t == Leader && !tellsLeader
+		})
 		step.Target = targets[r.IntN(len(targets))]
 	}
 	if err := step.Target.checkFor(n); err != nil {

@@ -22,11 +22,15 @@ type Runner struct {
 	Started time.Duration        // when the load began, on the run's clock
 }
 
-// How long the nemesis waits for a leader to aim at, and for an undo to succeed.
+// How long the nemesis waits for a leader to aim at, and for evidence or an undo.
 const (
 	leaderWait = 3 * time.Second
 	undoWait   = 20 * time.Second
 )
+
+// ErrNotHealed is in the error of a run whose faults could not all be undone: what the cluster shows
+// from then on may be the harness's doing.
+var ErrNotHealed = errors.New("a fault could not be undone")
 
 // Run injects every step on its time and undoes it, and returns when all are over. If ctx ends, what
 // is active is undone at once and what is still to come is left out. The error tells which steps could not
@@ -59,7 +63,7 @@ func (r *Runner) step(ctx context.Context, i int, step Step) (err error) {
 			err = fmt.Errorf("step %d: panic: %v", i, p)
 		}
 		if undoErr := undoWithin(ctx, undo); undoErr != nil {
-			err = errors.Join(err, fmt.Errorf("undo %s: %w", w.Fault, undoErr))
+			err = errors.Join(err, fmt.Errorf("undo %s: %w: %w", w.Fault, ErrNotHealed, undoErr))
 		}
 		if err != nil {
 			w.Err = err.Error()
@@ -78,8 +82,13 @@ func (r *Runner) step(ctx context.Context, i int, step Step) (err error) {
 	}
 	sleepUntil(ctx, step.For)
 	// The run may be ending: what the fault did is worth knowing all the same.
-	evidence, err := fault.Bit(context.WithoutCancel(ctx))
+	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
+	defer cancel()
+	evidence, err := fault.Bit(ask)
 	w.Bit, w.Evidence = evidence.Bit, evidence.Text
+	if len(evidence.Target) > 0 {
+		w.Target = evidence.Target
+	}
 	return err
 }
 
@@ -101,11 +110,7 @@ func (r *Runner) aim(ctx context.Context, step Step, rng *rand.Rand) ([]string, 
 
 // undoWithin undoes a fault even if the run is already cancelled, and even if undoing panics.
 func undoWithin(ctx context.Context, undo func(context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
+	defer caught(&err)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 	defer cancel()
 	return undo(ctx)

@@ -22,14 +22,14 @@ type fake struct {
 	fail    string // the call that fails, after it has had its effect
 	panics  string // the call that panics
 	dropped uint64
-	pids    map[string]int
+	starts  int
 	down    map[string]bool
 	stopped map[string]bool
 	events  []history.Event
 }
 
 func newFake() *fake {
-	return &fake{start: time.Now(), pids: map[string]int{}, down: map[string]bool{}, stopped: map[string]bool{}}
+	return &fake{start: time.Now(), down: map[string]bool{}, stopped: map[string]bool{}}
 }
 
 func (f *fake) note(parts ...string) error {
@@ -46,8 +46,15 @@ func (f *fake) note(parts ...string) error {
 
 func (f *fake) Nodes() []string               { return cluster(3) }
 func (f *fake) Leader(context.Context) string { return "n2" }
-func (f *fake) PID(n string) int              { return f.pids[n] }
-func (f *fake) Stopped(n string) bool         { return f.stopped[n] }
+
+func (f *fake) PID(n string) int {
+	if f.down[n] {
+		return 0
+	}
+	return 100 + f.starts
+}
+
+func (f *fake) Stopped(n string) bool { return f.stopped[n] }
 
 func (f *fake) Kill(_ context.Context, n string) error {
 	f.down[n] = true
@@ -55,7 +62,8 @@ func (f *fake) Kill(_ context.Context, n string) error {
 }
 
 func (f *fake) Start(_ context.Context, n string) error {
-	f.pids[n]++
+	f.down[n] = false
+	f.starts++
 	return f.note("start", n)
 }
 
@@ -117,11 +125,11 @@ func TestRunner(t *testing.T) {
 		{"pause", nil, step("pause", "n3", ""), "pause n3, resume n3", true, ""},
 		{"a cut that bites", func(f *fake) { f.dropped = 7 }, step("partition", "n1", "isolate"), "cut, heal", true, ""},
 		{"a cut that does not", nil, step("partition", "n1", "isolate"), "cut, heal", false, ""},
-		{"half a kill is undone by half", func(f *fake) { f.fail = "kill n2" }, step("kill", All, ""), "kill n1, kill n2, start n1", false, "kill n2: broken"},
+		{"half a kill is undone by half", func(f *fake) { f.fail = "kill n2" }, step("kill", All, ""), "kill n1, kill n2, start n1, start n2", false, "kill n2: broken"},
 		{"half a pause is undone", func(f *fake) { f.fail = "pause n2" }, step("pause", All, ""), "pause n1, pause n2, resume n1, resume n2", false, "pause n2: broken"},
 		{"a cut that fails is healed", func(f *fake) { f.fail = "cut" }, step("partition", "n1", "isolate"), "cut, heal", false, "broken"},
-		{"a heal that fails is told", func(f *fake) { f.fail, f.dropped = "heal", 1 }, step("partition", "n1", "isolate"), "cut, heal", true, "undo partition:isolate: broken"},
-		{"a panic is told", func(f *fake) { f.panics = "cut" }, step("partition", "n1", "isolate"), "cut", false, "panic: boom"},
+		{"a heal that fails is told", func(f *fake) { f.fail, f.dropped = "heal", 1 }, step("partition", "n1", "isolate"), "cut, heal", true, "undo partition:isolate: a fault could not be undone: broken"},
+		{"a panic is told", func(f *fake) { f.panics = "cut" }, step("partition", "n1", "isolate"), "cut, heal", false, "panic: boom"},
 		{"too few nodes", nil, step("partition", "", "majorities-ring"), "", false, "needs 4 nodes"},
 		{"nobody left to cut off", nil, step("partition", All, "isolate"), "heal", false, "no link to cut"},
 	} {

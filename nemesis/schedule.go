@@ -129,6 +129,9 @@ func ReadSchedule(name string, r io.Reader) (Schedule, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return Schedule{}, fmt.Errorf("%s: more than one JSON value", name)
 	}
+	if raw.Steps == nil {
+		return Schedule{}, fmt.Errorf("%s: no list \"steps\"", name)
+	}
 	s := Schedule{Steps: make([]Step, len(raw.Steps))}
 	for i := range raw.Steps {
 		if err := json.Unmarshal(raw.Steps[i], &s.Steps[i]); err != nil {

@@ -19,7 +19,7 @@ func TestPlan(t *testing.T) {
 		specs, err := ParseSpecs(rapid.SampledFrom([]string{"all", "kill", "pause@leader", "partition:isolate@one,kill@all", "none"}).Draw(t, "faults"))
 		require.NoError(t, err)
 
-		s, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes)
+		s, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes, true)
 		require.NoError(t, err)
 		require.NoError(t, s.Check(nodes))
 		require.LessOrEqual(t, s.End(), load)
@@ -34,7 +34,7 @@ func TestPlan(t *testing.T) {
 			require.True(t, seen[spec.Kind.Name], "%s has no turn in %v", spec, load)
 		}
 
-		again, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes)
+		again, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes, true)
 		require.NoError(t, err)
 		require.Equal(t, s, again, "the same seed must draw the same schedule")
 
@@ -53,6 +53,9 @@ func TestBadSchedules(t *testing.T) {
 	for _, c := range []struct{ json, want string }{
 		{`{broken`, "s.json: invalid character"},
 		{`{"steps":[]} {}`, "more than one JSON value"},
+		{`null`, `no list "steps"`},
+		{`{}`, `no list "steps"`},
+		{`{"steps":null}`, `no list "steps"`},
 		{`{"stepps":[]}`, `unknown field "stepps"`},
 		{`{"steps":[{"nonsense":1}]}`, `step 0: json: unknown field "nonsense"`},
 		{`{"steps":[{"at":"1s","for":"1s","fault":"kill","target":"one"},{"at":"soon"}]}`, `step 1: field "at"`},

@@ -101,8 +101,9 @@ func (r *Run) FindingText(n int, colour bool) string {
 	fmt.Fprintf(&b, "  %s\n", clean(f.Text, sentenceLimit))
 	if drawing := r.drawingOf(f); drawing != "" {
 		b.WriteString("\n" + indent(drawing, "  ") + "\n")
-	} else if timed(f) {
-		fmt.Fprintf(&b, "  during %s\n", clean(nonEmpty(f.Window, between(f.From, f.To)), errLimit))
+	}
+	if timed(f) {
+		fmt.Fprintf(&b, "  during  %s\n", clean(nonEmpty(f.Window, between(f.From, f.To)+", no fault"), errLimit))
 	}
 	if h.Command != "" {
 		fmt.Fprintf(&b, "  again   %s\n", h.Command)

@@ -4,6 +4,7 @@
 package results
 
 import (
+	"strconv"
 	"time"
 
 	"ordeal/checker"
@@ -21,6 +22,15 @@ type Verdict struct {
 	// RecoveryMS is, for each node, the time from the end of the last fault to its first ok answer;
 	// a node that never answered is missing.
 	RecoveryMS map[string]float64 `json:"recovery_ms"`
+}
+
+// NodeNames are n1 to the last node.
+func (m Manifest) NodeNames() []string {
+	names := make([]string, m.Nodes)
+	for i := range names {
+		names[i] = "n" + strconv.Itoa(i+1)
+	}
+	return names
 }
 
 // Counts are client operations by outcome.
@@ -66,6 +76,8 @@ type Manifest struct {
 	Started     time.Time     `json:"started"`         // wall clock
 	Machine     string        `json:"machine"`         // os, kernel, processors
 	Firewall    string        `json:"firewall"`        // what cuts the network
+	TellsState  bool          `json:"tells_state"`     // the system's nodes say what they have applied
+	ApplyLogs   bool          `json:"apply_logs"`      // the system's nodes keep apply logs
 	Notes       []string      `json:"notes,omitempty"` // what this machine could not do, what was skipped
 	Timeout     time.Duration `json:"timeout"`         // of one operation, nanoseconds
 	Bound       time.Duration `json:"recovery_bound"`  // within which every node must answer after the last heal, nanoseconds

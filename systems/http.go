@@ -25,7 +25,7 @@ type httpConn struct {
 }
 
 // bodyMax bounds an answer's body, in bytes.
-const bodyMax = 16 << 20
+const bodyMax = 1 << 20
 
 type answer struct {
 	status int

@@ -59,6 +59,9 @@ func (s kvSystem) Command(n cluster.NodeSpec) (cluster.Command, error) {
 	return cluster.Command{Path: self, Args: append([]string{kvNode}, args...)}, nil
 }
 
+// WritesApplyLog marks kv as a system whose nodes keep apply logs.
+func (kvSystem) WritesApplyLog() {}
+
 func (s kvSystem) Ready(ctx context.Context, n cluster.NodeSpec) error {
 	status, err := s.Status(ctx, n)
 	if err != nil {

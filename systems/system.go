@@ -17,7 +17,7 @@ import (
 // System is a replicated system that Ordeal can put on trial.
 type System interface {
 	Name() string
-	// Command says how a node is started; it is asked once a node, before the first start.
+	// Command says how a node is started; it is asked at every start.
 	Command(n cluster.NodeSpec) (cluster.Command, error)
 	// Ready returns nil once the node answers and knows a leader, and an error that says why not.
 	Ready(ctx context.Context, n cluster.NodeSpec) error
@@ -38,6 +38,12 @@ type Status struct {
 // no faults on the leader, and replicas are not compared.
 type Statuser interface {
 	Status(ctx context.Context, n cluster.NodeSpec) (Status, error)
+}
+
+// ApplyLogger is a System whose nodes write what they apply to the ApplyLog of their NodeSpec, as package
+// history reads it. Optional: without it the replicas' logs are not compared.
+type ApplyLogger interface {
+	WritesApplyLog()
 }
 
 // Kind is a row of the table of systems.

@@ -36,7 +36,7 @@ register workload, and nothing is written.`,
 			}
 			verdict, text, err := judge(c, args[0])
 			if err != nil {
-				return &ordeal.UsageError{Err: err} // what it was given cannot be read
+				return err
 			}
 			if asJSON {
 				enc := json.NewEncoder(c.OutOrStdout())

@@ -116,7 +116,7 @@ func nodes(all []ordeal.NodeProgress) string {
 		case n.Leads:
 			role = "LEADER"
 		}
-		if n.Answers {
+		if n.Term > 0 {
 			role += fmt.Sprintf(" t%d", n.Term)
 		}
 		parts = append(parts, fmt.Sprintf("%s %s %s", n.ID, sign, role))

@@ -21,6 +21,8 @@ const (
 	exitUnknown = 2
 	exitUsage   = 254
 	exitBroken  = 255
+
+	exitInterrupted = 130 // 128 + SIGINT, as shells have it
 )
 
 // exit is a command's result when there is nothing more to say.

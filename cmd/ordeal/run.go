@@ -9,13 +9,13 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"ordeal"
+	"ordeal/checker"
 	"ordeal/internal/sandbox"
 	"ordeal/internal/term"
 	"ordeal/kv/bugs"
@@ -112,7 +112,7 @@ Targets: one, leader, minority, majority, all, or a node such as n2. "all" is ev
 		Example: `  ordeal run                                    five nodes, 30 s of kills, pauses and partitions
   ordeal run --bug leader-local-read            the same with a planted bug: it must be convicted
   ordeal run --faults pause@leader --time 1m    the leader stops again and again
-  ordeal run --schedule results/latest/schedule.json`,
+  ordeal run --time 30s --schedule results/latest/schedule.json`,
 		Args:      usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgs: workloadNames(),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -120,8 +120,17 @@ Targets: one, leader, minority, majority, all, or a node such as n2. "all" is ev
 			if err != nil {
 				return err
 			}
-			code, err := ordeal.Sandboxed(func() int { return runInside(config, asJSON, c.OutOrStdout()) })
-			return orSkipped(code, err, c.OutOrStdout())
+			if flags.schedule != "" && c.Flags().Changed("faults") {
+				return &ordeal.UsageError{Err: errors.New("--faults and --schedule exclude each other")}
+			}
+			code, err := ordeal.Sandboxed(func() int { return sealed(runInside(config, asJSON, c.OutOrStdout())) })
+			if err != nil {
+				return orSkipped(err, asJSON, c.OutOrStdout())
+			}
+			if !sandbox.Inside() {
+				code = unsealed(code)
+			}
+			return exit(code)
 		},
 	}
 	flags.bind(c)
@@ -136,16 +145,38 @@ Targets: one, leader, minority, majority, all, or a node such as n2. "all" is ev
 
 // orSkipped turns the lack of a sandbox into a verdict: nothing was shown, so it is unknown; where
 // ORDEAL_REQUIRE insists on a network it is a failure.
-func orSkipped(code int, err error, stdout io.Writer) error {
+func orSkipped(err error, asJSON bool, stdout io.Writer) error {
 	var unavailable *sandbox.Unavailable
-	switch {
-	case errors.As(err, &unavailable) && !sandbox.Required("net"):
-		_, _ = fmt.Fprintln(stdout, "UNKNOWN  skipped:", unavailable)
-		return exit(exitUnknown)
-	case err != nil:
+	if !errors.As(err, &unavailable) || sandbox.Required("net") {
 		return err
 	}
-	return exit(code)
+	if asJSON {
+		skipped := results.Verdict{Status: checker.Unknown, Reason: "skipped: " + unavailable.Error()}
+		return errors.Join(json.NewEncoder(stdout).Encode(verdictLine{Event: "verdict", Verdict: skipped}), exit(exitUnknown))
+	}
+	_, _ = fmt.Fprintln(stdout, "UNKNOWN  skipped:", unavailable)
+	return exit(exitUnknown)
+}
+
+// A Go program that panics exits with 2, which must not be taken for the verdict unknown. So the process
+// in the sandbox adds to its verdicts' codes what the one outside takes off again.
+const seal = 100
+
+func sealed(code int) int {
+	if code <= exitUnknown {
+		return code + seal
+	}
+	return code
+}
+
+func unsealed(code int) int {
+	switch {
+	case code >= seal && code <= seal+exitUnknown:
+		return code - seal
+	case code <= exitUnknown:
+		return exitBroken
+	}
+	return code
 }
 
 // runInside is the run itself, inside the sandbox.
@@ -159,6 +190,10 @@ func runInside(config ordeal.Config, asJSON bool, stdout io.Writer) int {
 	config.Watch = view.watch
 	r, err := ordeal.Run(ctx, config)
 	view.end()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		_, _ = fmt.Fprintln(os.Stderr, "ordeal: interrupted before the run began")
+		return exitInterrupted
+	}
 	if err != nil {
 		return code(err, os.Stderr)
 	}
@@ -182,7 +217,7 @@ func onInterrupt() (context.Context, func()) {
 		}
 		cancel()
 		if _, ok := <-signals; ok {
-			os.Exit(128 + int(syscall.SIGINT))
+			os.Exit(exitInterrupted)
 		}
 	}()
 	return ctx, func() { signal.Stop(signals); close(signals); cancel() }

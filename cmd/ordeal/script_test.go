@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -27,16 +28,32 @@ func TestScripts(t *testing.T) {
 	if noSandbox != nil && sandbox.Required("net") {
 		t.Fatal(noSandbox)
 	}
+	module, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
-			e.Setenv("GOCACHE", os.Getenv("GOCACHE"))
-			return nil
+			e.Setenv("MODULE", module)
+			return forGo(e)
 		},
 		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": exitsWith},
 		Condition: func(string) (bool, error) { return noSandbox == nil, nil }, // the only one is [sandbox]
 	})
+}
+
+// forGo hands on where the go command keeps things, since a script has another home.
+func forGo(e *testscript.Env) error {
+	for _, name := range []string{"GOCACHE", "GOMODCACHE"} {
+		value, err := exec.Command("go", "env", name).Output()
+		if err != nil {
+			return err
+		}
+		e.Setenv(name, strings.TrimSpace(string(value)))
+	}
+	return nil
 }
 
 // exitsWith runs ordeal and demands an exit code: code 254 run nosuch.

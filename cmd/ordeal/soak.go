@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -15,11 +17,21 @@ import (
 
 	"ordeal"
 	"ordeal/checker"
+	"ordeal/nemesis"
 	"ordeal/results"
 )
 
-// faultSets are what the trials of a soak take turns with.
-var faultSets = []string{"kill", "pause", "partition", "kill,pause", "kill,partition", "pause,partition", "all", "none"}
+// faultSets are what the trials of a soak take turns with: each fault, each pair, all, none.
+func faultSets() []string {
+	names := nemesis.Names()
+	sets := slices.Clone(names)
+	for i, a := range names {
+		for _, b := range names[i+1:] {
+			sets = append(sets, a+","+b)
+		}
+	}
+	return append(sets, "all", "none")
+}
 
 // soak is trials back to back, each a process of its own, so that one that breaks or leaks takes
 // nothing along.
@@ -42,9 +54,10 @@ func soakCommand() *cobra.Command {
 		Use:   "soak [WORKLOAD]",
 		Short: "Run trials back to back with derived seeds over the sets of faults",
 		Long: `Run trials back to back, each with a seed derived from --seed and the next of these sets of faults:
-  ` + strings.Join(faultSets, "\n  ") + `
-Every run that is not valid is kept, of the clean ones the last --keep. Given the --out of a soak that
-was stopped or killed, it goes on where that one ended. Exit codes are those of run.`,
+  ` + strings.Join(faultSets(), "\n  ") + `
+Every convicted run is kept, of the valid and of the unknown ones the last --keep. Given the --out of a
+soak that was stopped or killed, it goes on where that one ended. A trial that breaks is unknown; three
+in a row end the soak. Exit codes are those of run.`,
 		Example: `  ordeal soak --for 8h --out nightly
   ordeal soak --for 8h --out nightly --keep-going     go on after a conviction`,
 		Args:      usageArgs(cobra.MaximumNArgs(1)),
@@ -69,12 +82,12 @@ func (s *soak) run() error {
 	if s.lasting <= 0 || s.keep < 0 {
 		return &ordeal.UsageError{Err: errors.New("--for must be positive and --keep must not be negative")}
 	}
-	out := s.flags.config.Out
-	if out == results.DefaultOut {
-		out = filepath.Join(results.DefaultOut, fmt.Sprintf("soak-%d", s.seed))
+	out := filepath.Clean(s.flags.config.Out)
+	if out == filepath.Clean(results.DefaultOut) {
+		out = filepath.Join(out, fmt.Sprintf("soak-%d", s.seed))
 	}
 	var err error
-	if s.log, err = openSoakLog(out, s.seed); err != nil {
+	if s.log, err = openSoakLog(out, soakHeader{Soak: s.seed, Trial: s.trialArgs()}); err != nil {
 		return &ordeal.UsageError{Err: err}
 	}
 	defer func() { _ = s.log.Close() }() // every line was written when it was made
@@ -88,15 +101,17 @@ func (s *soak) run() error {
 	return s.loop(out)
 }
 
+// brokenMax is how many trials in a row may break before the soak gives up.
+const brokenMax = 3
+
 func (s *soak) loop(out string) error {
-	for s.log.elapsed() < s.lasting {
-		n := len(s.log.trials)
-		trial, err := s.trial(n, out)
-		if err != nil {
-			return fmt.Errorf("trial %d: %w", n+1, err)
-		}
-		if trial.interrupted && trial.Status == checker.Unknown {
+	for broken := 0; s.log.elapsed() < s.lasting && !s.interrupted(); {
+		trial, err := s.trial(len(s.log.trials), out)
+		if trial.interrupted && trial.Status != checker.Invalid {
 			break // it was cut short: made again when the soak goes on
+		}
+		if broken++; err == nil {
+			broken = 0
 		}
 		if err := s.log.add(trial); err != nil {
 			return err
@@ -105,7 +120,10 @@ func (s *soak) loop(out string) error {
 		if err := errors.Join(s.retain(out), results.WriteIndex(out), s.log.summarize()); err != nil {
 			return err
 		}
-		if trial.interrupted || trial.Status == checker.Invalid && !s.keepGoing {
+		if broken == brokenMax {
+			return fmt.Errorf("%d trials in a row broke, the last one: %w", broken, err)
+		}
+		if trial.Status == checker.Invalid && (trial.interrupted || !s.keepGoing) {
 			break
 		}
 	}
@@ -114,25 +132,30 @@ func (s *soak) loop(out string) error {
 	return verdictExit(worst)
 }
 
+// interrupted tells whether somebody wants the soak to end between two trials.
+func (s *soak) interrupted() bool {
+	select {
+	case <-s.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 func (s *soak) say(format string, args ...any) {
 	_, _ = fmt.Fprintf(s.cmd.OutOrStdout(), format+"\n", args...)
 }
 
-// retain removes the oldest valid runs over the number to keep.
+// retain removes this soak's oldest valid and unknown runs over the number to keep of each.
 func (s *soak) retain(out string) error {
-	runs, err := results.List(out)
-	if err != nil {
-		return err
-	}
-	clean := 0
-	for _, r := range runs { // newest first
-		if r.State != results.IsValid {
+	kept := map[checker.Status]int{checker.Invalid: math.MinInt}
+	for _, t := range slices.Backward(s.log.trials) {
+		if kept[t.Status]++; kept[t.Status] <= s.keep || t.Dir == "" {
 			continue
 		}
-		if clean++; clean > s.keep {
-			if err := os.RemoveAll(r.Dir.Path()); err != nil {
-				return fmt.Errorf("remove clean run: %w", err)
-			}
+		// The log may have been tampered with: nothing but a directory in out is removed.
+		if err := os.RemoveAll(filepath.Join(out, filepath.Base(t.Dir))); err != nil {
+			return fmt.Errorf("remove run: %w", err)
 		}
 	}
 	return nil

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,13 +24,15 @@ type soakLog struct {
 	trials []soakTrial
 }
 
+// soakHeader says what all trials have in common. A soak goes on only with the same.
 type soakHeader struct {
-	Soak uint64 `json:"soak"` // its seed
+	Soak  uint64   `json:"soak"`  // its seed
+	Trial []string `json:"trial"` // arguments of each trial's run
 }
 
 // openSoakLog opens the log in out, or begins one. A torn last line, left by a kill, is cut off: its
 // trial is made again.
-func openSoakLog(out string, seed uint64) (*soakLog, error) {
+func openSoakLog(out string, h soakHeader) (*soakLog, error) {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return nil, fmt.Errorf("make soak directory: %w", err)
 	}
@@ -39,7 +43,7 @@ func openSoakLog(out string, seed uint64) (*soakLog, error) {
 	}
 	data = data[:bytes.LastIndexByte(data, '\n')+1]
 	l := &soakLog{out: out}
-	if err := l.read(path, data, seed); err != nil {
+	if err := l.read(path, data, h); err != nil {
 		return nil, err
 	}
 	if l.File, err = os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
@@ -52,28 +56,31 @@ func openSoakLog(out string, seed uint64) (*soakLog, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(data) == 0 {
-		return l, l.append(soakHeader{seed})
+		return l, l.append(h)
 	}
 	return l, nil
 }
 
-func (l *soakLog) read(path string, data []byte, seed uint64) error {
+func (l *soakLog) read(path string, data []byte, h soakHeader) error {
 	lines := bufio.NewScanner(bytes.NewReader(data))
 	lines.Buffer(nil, len(data)+1)
 	for n := 1; lines.Scan(); n++ {
 		if n == 1 {
-			var h soakHeader
-			if err := strict(lines.Bytes(), &h); err != nil {
+			var was soakHeader
+			if err := strict(lines.Bytes(), &was); err != nil {
 				return fmt.Errorf("%s:1: %w", path, err)
 			}
-			if h.Soak != seed {
-				return fmt.Errorf("%s is a soak with --seed %d, not %d", path, h.Soak, seed)
+			if was.Soak != h.Soak || !slices.Equal(was.Trial, h.Trial) {
+				return fmt.Errorf("%s is another soak: --seed %d %q, not --seed %d %q", path, was.Soak, was.Trial, h.Soak, h.Trial)
 			}
 			continue
 		}
 		var t soakTrial
 		if err := strict(lines.Bytes(), &t); err != nil {
 			return fmt.Errorf("%s:%d: %w", path, n, err)
+		}
+		if t.N != n-1 || t.Elapsed <= 0 || !bytes.Contains(lines.Bytes(), []byte(`"status"`)) {
+			return fmt.Errorf("%s:%d: n must be %d, elapsed positive and status given", path, n, n-1)
 		}
 		l.trials = append(l.trials, t)
 	}
@@ -83,7 +90,13 @@ func (l *soakLog) read(path string, data []byte, seed uint64) error {
 func strict(data []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()
-	return dec.Decode(into)
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("more than one JSON value")
+	}
+	return nil
 }
 
 func (l *soakLog) append(line any) error {

@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -44,47 +44,62 @@ func reason(r string) string {
 	return fmt.Sprintf("  %q", r)
 }
 
-// trial runs the nth trial, from 0, as a process of its own.
-func (s *soak) trial(n int, out string) (soakTrial, error) {
-	t := soakTrial{N: n + 1, Seed: derive(s.seed, uint64(n)), Faults: faultSets[n%len(faultSets)], Started: time.Now()}
-	self, err := os.Executable()
-	if err != nil {
-		return t, fmt.Errorf("find this program: %w", err)
-	}
-	args := append([]string{"run"}, s.args...)
-	args = append(args, "--json", "--seed", strconv.FormatUint(t.Seed, 10), "--faults", t.Faults)
+// trialArgs are the arguments that all trials of the soak share.
+func (s *soak) trialArgs() []string {
+	args := slices.Clone(s.args)
 	for _, name := range []string{"system", "nodes", "time", "concurrency", "rate", "keys", "bug"} {
 		if f := s.cmd.Flags().Lookup(name); f.Changed {
 			args = append(args, "--"+name, f.Value.String())
 		}
 	}
-	cmd := exec.CommandContext(s.cmd.Context(), self, append(args, "--out", out)...)
+	return args
+}
+
+// trial runs the nth trial, from 0, as a process of its own. One that breaks is Unknown.
+func (s *soak) trial(n int, out string) (soakTrial, error) {
+	sets := faultSets()
+	t := soakTrial{N: n + 1, Seed: derive(s.seed, uint64(n)), Faults: sets[n%len(sets)], Status: checker.Unknown, Started: time.Now()}
+	err := s.runTrial(&t, out)
+	t.Elapsed = time.Since(t.Started)
+	if err != nil {
+		t.Reason = "broken: " + err.Error()
+	}
+	return t, err
+}
+
+func (s *soak) runTrial(t *soakTrial, out string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	args := append([]string{"run"}, s.trialArgs()...)
+	args = append(args, "--json", "--seed", strconv.FormatUint(t.Seed, 10), "--faults", t.Faults, "--out", out)
+	cmd := exec.CommandContext(s.cmd.Context(), self, args...)
 	var complaint bytes.Buffer
 	cmd.Stderr = &tail{buf: &complaint}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return t, fmt.Errorf("start: %w", err)
+		return fmt.Errorf("start: %w", err)
 	}
 	sandbox.DieWithParent(cmd) // and in a group of its own: a terminal's interrupt must reach it once
 	if err := cmd.Start(); err != nil {
-		return t, fmt.Errorf("start: %w", err)
+		return fmt.Errorf("start: %w", err)
 	}
 	done, forwarded := make(chan struct{}), make(chan bool)
 	go func() { forwarded <- s.forward(cmd.Process, done) }()
-	last, readErr := lastVerdict(stdout)
+	last := lastVerdict(stdout)
 	err = cmd.Wait()
 	close(done)
 	t.interrupted = <-forwarded
 	if last == nil {
-		return t, fmt.Errorf("it gave no verdict: %w: %s", errors.Join(err, readErr), strings.TrimSpace(complaint.String()))
+		return fmt.Errorf("no verdict (%v): %s", err, strings.TrimSpace(complaint.String())) //nolint:errorlint // an exit code is nothing to unwrap
 	}
-	t.Elapsed = time.Since(t.Started)
 	t.Dir, t.Status, t.Reason, t.OK = last.Dir, last.Verdict.Status, last.Verdict.Reason, last.Verdict.Ops.OK
-	return t, nil
+	return nil
 }
 
-// lastVerdict reads the JSON lines of run --json to their end.
-func lastVerdict(r io.Reader) (last *verdictLine, err error) {
+// lastVerdict reads the JSON lines of run --json to their end; nil if there is none.
+func lastVerdict(r io.Reader) (last *verdictLine) {
 	lines := bufio.NewReader(r)
 	for {
 		data, err := lines.ReadBytes('\n')
@@ -93,7 +108,7 @@ func lastVerdict(r io.Reader) (last *verdictLine, err error) {
 			last = &v
 		}
 		if err != nil {
-			return last, err
+			return last
 		}
 	}
 }
