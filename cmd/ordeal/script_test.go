@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -39,7 +40,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("MODULE", module)
 			return forGo(e)
 		},
-		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": exitsWith},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": exitsWith, "await": await},
 		Condition: func(string) (bool, error) { return noSandbox == nil, nil }, // the only one is [sandbox]
 	})
 }
@@ -69,4 +70,22 @@ func exitsWith(ts *testscript.TestScript, _ bool, args []string) {
 	if got != args[0] {
 		ts.Fatalf("ordeal %s: exit %s, not %s", strings.Join(args[1:], " "), got, args[0])
 	}
+}
+
+// await waits until a file that matches a pattern is at least so many bytes long: await 1000 out/*/history.jsonl.
+func await(ts *testscript.TestScript, _ bool, args []string) {
+	size, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-tick.C {
+		files, err := filepath.Glob(ts.MkAbs(args[1]))
+		ts.Check(err)
+		for _, f := range files {
+			if info, err := os.Stat(f); err == nil && info.Size() >= size {
+				return
+			}
+		}
+	}
+	ts.Fatalf("%s did not grow to %d bytes", args[1], size)
 }
