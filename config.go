@@ -159,7 +159,7 @@ func (p *plan) checkSchedule() (err error) {
 	if p.specs, err = nemesis.ParseSpecs(p.Faults); err != nil {
 		return err
 	}
-	_, tellsLeader := p.System.(systems.Statuser)
+	_, tellsLeader := p.System.(systems.Inspectable)
 	if p.Schedule != nil {
 		p.schedule = *p.Schedule
 	} else {

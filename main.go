@@ -21,8 +21,7 @@ import (
 // run all the same, and Test skips.
 func Main(m interface{ Run() int }) int {
 	code, err := Sandboxed(m.Run)
-	var unavailable *sandbox.Unavailable
-	if errors.As(err, &unavailable) {
+	if _, ok := errors.AsType[*sandbox.Unavailable](err); ok {
 		return m.Run()
 	}
 	if err != nil {

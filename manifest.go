@@ -20,7 +20,7 @@ func (p *plan) manifest(command []string) results.Manifest {
 		Faults: []string{}, Time: p.Time, Seed: p.Seed, Concurrency: p.Concurrency, Rate: p.Rate, Keys: p.Keys,
 		Bug: p.Bug, Started: time.Now().UTC(), Machine: machine(), Timeout: p.Timeout, Bound: p.Bound,
 	}
-	_, m.TellsState = p.System.(systems.Statuser)
+	_, m.TellsState = p.System.(systems.Inspectable)
 	_, m.ApplyLogs = p.System.(systems.ApplyLogger)
 	for _, s := range p.specs {
 		m.Faults = append(m.Faults, s.String())

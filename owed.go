@@ -81,13 +81,11 @@ func liveness(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 	v.Findings = c.crashes()
 	healed, ok := c.saw(history.SawHealed)
 	end, ended := c.saw(history.SawEnd)
-	doubt := ""
+	doubt := "the cluster did not get the chance to show that it recovers"
 	if ok && ended && healed.Err == "" && end.Err == "" {
 		var found []checker.Finding
 		found, doubt = c.unserved(healed.Time)
 		v.Findings = append(append(v.Findings, found...), c.behind()...)
-	} else {
-		doubt = "the cluster did not get the chance to show that it recovers"
 	}
 	switch {
 	case len(v.Findings) > 0:

@@ -110,7 +110,7 @@ func (t *trial) progress(all map[string]systems.Status) Progress {
 	now := t.rec.Elapsed()
 	p := Progress{Elapsed: now - t.started, Load: t.Time, Out: t.dir.Path()}
 	leader := leaderOf(all)
-	_, tells := t.System.(systems.Statuser)
+	_, tells := t.System.(systems.Inspectable)
 	for _, s := range t.cluster.Specs() {
 		status, answers := all[s.ID]
 		p.Nodes = append(p.Nodes, NodeProgress{

@@ -183,7 +183,7 @@ func (t *trial) awaitRecovery(ctx context.Context, healed time.Duration) {
 
 // settle waits until all replicas have applied the same entries, and records what each of them holds.
 func (t *trial) settle(ctx context.Context) {
-	if _, ok := t.System.(systems.Statuser); !ok {
+	if _, ok := t.System.(systems.Inspectable); !ok {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.Bound)
@@ -210,18 +210,17 @@ func same(all map[string]systems.Status) bool {
 	return len(applied) == 1
 }
 
-// until looks again and again until done holds or ctx ends, and tells which.
-func until(ctx context.Context, done func() bool) bool {
+// until looks again and again until done holds or ctx ends.
+func until(ctx context.Context, done func() bool) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return false
+			return
 		}
 	}
-	return true
 }
 
 // goFunc runs f on a goroutine; the channel is closed when it has returned.

@@ -18,7 +18,7 @@ const (
 
 // statuses asks all nodes at once; those that do not answer in time are missing.
 func (t *trial) statuses(ctx context.Context) map[string]systems.Status {
-	s, ok := t.System.(systems.Statuser)
+	s, ok := t.System.(systems.Inspectable)
 	if !ok {
 		return nil
 	}

@@ -50,7 +50,7 @@ func diedOfKill(state *os.ProcessState) bool {
 		return false
 	}
 	ws, ok := state.Sys().(syscall.WaitStatus)
-	return ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL //nolint:misspell // the name is syscall's
+	return ok && ws.Signaled() && ws.Signal() == syscall.SIGKILL
 }
 
 // awaitStopped waits until every thread of the process group is stopped. The error names a thread

@@ -13,7 +13,7 @@ import (
 func events(t *testing.T, text string) []Event {
 	t.Helper()
 	var all []Event
-	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(text), "\n") {
 		w := strings.Fields(line)
 		var e Event
 		require.NoError(t, json.Unmarshal([]byte(w[0]), &e.Time))

@@ -300,5 +300,5 @@ func (l *lines) locate(file string, err error) error {
 
 // torn tells whether a line that did not parse is the beginning of one, cut off by a crash.
 func torn(line []byte, whole bool) bool {
-	return !whole && !(json.Valid(line) && bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")))
+	return !whole && (!json.Valid(line) || !bytes.HasPrefix(bytes.TrimSpace(line), []byte("{")))
 }

@@ -34,9 +34,9 @@ type Status struct {
 	Hash    string // of its state at Applied; equal states have equal hashes
 }
 
-// Statuser is a System whose nodes tell who leads and what they have applied. Optional: without it there are
+// Inspectable is a System whose nodes tell who leads and what they have applied. Optional: without it there are
 // no faults on the leader, and replicas are not compared.
-type Statuser interface {
+type Inspectable interface {
 	Status(ctx context.Context, n cluster.NodeSpec) (Status, error)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -67,11 +68,12 @@ func judgeHistory(c *cobra.Command, path string) (results.Verdict, string, error
 	if err != nil {
 		return verdict, "", err
 	}
-	text := fmt.Sprintf("%s  %d ok, %d fail, %d info  %s\n", verdict.Status, verdict.Ops.OK, verdict.Ops.Fail, verdict.Ops.Info, verdict.Reason)
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s  %d ok, %d fail, %d info  %s\n", verdict.Status, verdict.Ops.OK, verdict.Ops.Fail, verdict.Ops.Info, verdict.Reason)
 	for _, f := range verdict.Findings {
-		text += fmt.Sprintf("%q: %s\n  %s\n", f.Key, f.Rule, f.Text)
+		fmt.Fprintf(&text, "%q: %s\n  %s\n", f.Key, f.Rule, f.Text)
 	}
-	return verdict, text, nil
+	return verdict, text.String(), nil
 }
 
 func reportCommand() *cobra.Command {

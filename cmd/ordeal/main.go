@@ -60,16 +60,14 @@ Exit codes: 0 valid, 1 invalid, 2 unknown, 254 wrong usage or input, 255 the har
 
 // code maps a command's error to the exit code, and says it in one line.
 func code(err error, stderr io.Writer) int {
-	var done exit
 	if err == nil {
 		return 0
 	}
-	if errors.As(err, &done) {
+	if done, ok := errors.AsType[exit](err); ok {
 		return int(done)
 	}
 	_, _ = fmt.Fprintln(stderr, "ordeal:", err)
-	var usage *ordeal.UsageError
-	if errors.As(err, &usage) {
+	if _, ok := errors.AsType[*ordeal.UsageError](err); ok {
 		return exitUsage
 	}
 	return exitBroken

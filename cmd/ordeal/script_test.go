@@ -61,8 +61,7 @@ func forGo(e *testscript.Env) error {
 func exitsWith(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("ordeal", args[1:]...)
 	got := "0"
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		got = strconv.Itoa(exit.ExitCode())
 	} else {
 		ts.Check(err)

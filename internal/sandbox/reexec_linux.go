@@ -139,7 +139,7 @@ func supervise(cmd *exec.Cmd, done <-chan error, sigs <-chan os.Signal) (int, er
 }
 
 func exitCodeOf(state *os.ProcessState) int {
-	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() { //nolint:misspell // the name is syscall's
+	if ws, ok := state.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
 		return 128 + int(ws.Signal())
 	}
 	return state.ExitCode()

@@ -217,7 +217,7 @@ func TestTopLevelNames(t *testing.T) {
 			require.Contains(t, allowed, e.Name())
 		}
 	}
-	for _, name := range strings.Fields("kv nemesis checker workloads cmd results go.mod go.sum LICENSE README.md ARCHITECTURE.md CHANGELOG.md") {
+	for name := range strings.FieldsSeq("kv nemesis checker workloads cmd results go.mod go.sum LICENSE README.md ARCHITECTURE.md CHANGELOG.md") {
 		_, err := os.Stat(filepath.Join("..", "..", name))
 		require.NoError(t, err)
 	}
