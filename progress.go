@@ -13,16 +13,22 @@ import (
 
 // Progress is a run at one moment, for a live view.
 type Progress struct {
+	Command  []string      // that runs it again
+	Now      time.Duration // since the run began, as windows count
 	Elapsed  time.Duration // of the load
 	Load     time.Duration // the whole of it
 	Ops      results.Counts
 	Rate     float64       // ok operations per second, lately
-	P50, P99 time.Duration // latency of operations that ended lately
+	P50, P99 time.Duration // latency of ok operations that ended lately
+	Outage   Outage
 	Nodes    []NodeProgress
 	Windows  []history.Window // open ones
 	Until    []time.Duration  // when each of Windows is to end, since the start of the load
 	Out      string           // the run's directory
 }
+
+// Outage is the longest time without an ok answer from anybody, on the run's clock.
+type Outage struct{ From, To time.Duration }
 
 // NodeProgress is a node at one moment.
 type NodeProgress struct {
@@ -41,6 +47,8 @@ type tally struct {
 	recent  []time.Duration       // latencies since the last look
 	recentN int                   // ok operations since the last look
 	looked  time.Duration
+	lastOK  time.Duration // 0 before the first
+	outage  Outage
 	healed  time.Duration            // when the last fault was over; Never before
 	first   map[string]time.Duration // first ok of each node after healed
 	open    map[int]history.Window   // windows by step
@@ -66,7 +74,9 @@ func (t *tally) take(e history.Event) {
 	default:
 		call := t.calls[e.Process]
 		delete(t.calls, e.Process)
-		t.recent = append(t.recent, e.Time-call.Time)
+		if e.Type == history.OK {
+			t.recent = append(t.recent, e.Time-call.Time)
+		}
 		e.Node = call.Node // whom the client asked, whoever says that it answered
 		t.count(e)
 	}
@@ -77,6 +87,10 @@ func (t *tally) count(e history.Event) {
 	case history.OK:
 		t.ops.OK++
 		t.recentN++
+		if t.lastOK > 0 && e.Time-t.lastOK > t.outage.To-t.outage.From {
+			t.outage = Outage{t.lastOK, e.Time}
+		}
+		t.lastOK = max(t.lastOK, e.Time)
 		if _, seen := t.first[e.Node]; !seen && e.Time >= t.healed {
 			t.first[e.Node] = e.Time
 		}
@@ -108,7 +122,7 @@ func (t *tally) recovered() int {
 // progress is the live view of now; all is what the nodes say.
 func (t *trial) progress(all map[string]systems.Status) Progress {
 	now := t.rec.Elapsed()
-	p := Progress{Elapsed: now - t.started, Load: t.Time, Out: t.dir.Path()}
+	p := Progress{Command: t.manifest.Command, Now: now, Elapsed: now - t.started, Load: t.Time, Out: t.dir.Path()}
 	leader := leaderOf(all)
 	_, tells := t.System.(systems.Inspectable)
 	for _, s := range t.cluster.Specs() {
@@ -120,7 +134,7 @@ func (t *trial) progress(all map[string]systems.Status) Progress {
 	}
 	t.tally.mu.Lock()
 	defer t.tally.mu.Unlock()
-	p.Ops = t.tally.ops
+	p.Ops, p.Outage = t.tally.ops, t.tally.outage
 	if dt := now - t.tally.looked; dt > 0 {
 		p.Rate = float64(t.tally.recentN) / dt.Seconds()
 	}

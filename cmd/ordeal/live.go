@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,13 +42,16 @@ func (b *block) end() { b.live.Clear() }
 
 func (b *block) watch(p ordeal.Progress) {
 	b.rate += (p.Rate - b.rate) / 4
-	b.live.Draw([]string{
+	lines := []string{
+		"  " + strings.Join(p.Command, " "),
 		fmt.Sprintf("  %s %s/%s   %s ops  %s/s  %s", bar(p.Elapsed, p.Load, 18), seconds(p.Elapsed), seconds(p.Load),
 			thousands(p.Ops.All()), thousands(int(b.rate)), shares(p.Ops)),
-		"  " + nodes(p.Nodes),
+		"  " + nodes(p),
 		"  now  " + windows(p),
-		fmt.Sprintf("  p50 %s  p99 %s", latency(p.P50), latency(p.P99)),
-	})
+		fmt.Sprintf("  p50 %s  p99 %s  longest outage %s (%s–%s)", latency(p.P50), latency(p.P99),
+			seconds(p.Outage.To-p.Outage.From), seconds(p.Outage.From), seconds(p.Outage.To)),
+	}
+	b.live.Draw(lines)
 }
 
 // plain is a line every ten seconds.
@@ -101,16 +105,18 @@ func bar(done, all time.Duration, width int) string {
 	return "▕" + strings.Repeat("█", filled) + strings.Repeat(" ", width-filled) + "▏"
 }
 
-func nodes(all []ordeal.NodeProgress) string {
+// nodes says of each node what it is and what is done to it: n3 ⏸ paused 3.1s.
+func nodes(p ordeal.Progress) string {
 	var parts []string
-	for _, n := range all {
-		role := "follower"
-		sign := "●"
+	for _, n := range p.Nodes {
+		sign, role := "●", "follower"
 		switch {
 		case n.State == "paused":
-			sign, role = "⏸", "paused"
+			sign, role = "⏸", "paused"+since(p, "pause", n.ID)
 		case n.State == "down":
-			sign, role = "✖", "down"
+			sign, role = "✖", "down"+since(p, "kill", n.ID)
+		case since(p, "partition", n.ID) != "":
+			sign, role = "✖", "cut"+since(p, "partition", n.ID)
 		case !n.Answers:
 			sign, role = "?", "silent"
 		case n.Leads:
@@ -122,6 +128,16 @@ func nodes(all []ordeal.NodeProgress) string {
 		parts = append(parts, fmt.Sprintf("%s %s %s", n.ID, sign, role))
 	}
 	return strings.Join(parts, "   ")
+}
+
+// since is how long a node has been the target of a kind of fault, "" if it is not.
+func since(p ordeal.Progress, fault, node string) string {
+	for _, w := range p.Windows {
+		if kind, _, _ := strings.Cut(w.Fault, ":"); kind == fault && slices.Contains(w.Target, node) {
+			return " " + seconds(p.Now-w.From)
+		}
+	}
+	return ""
 }
 
 func windows(p ordeal.Progress) string {
