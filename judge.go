@@ -68,6 +68,7 @@ type trialCase struct {
 	planned   int // steps of the schedule
 	torn      string
 	applyLogs map[string][]history.Applied
+	unread    []string // apply logs that cannot be read, and why
 }
 
 func openCase(file string, m results.Manifest) (*trialCase, error) {
@@ -130,7 +131,7 @@ func (c *trialCase) readApplyLogs(dir *results.Dir) error {
 		applied, _, err := history.ReadApplyLog(filepath.Base(dir.ApplyLog(node)), f)
 		_ = f.Close()
 		if err != nil {
-			return err
+			c.unread = append(c.unread, err.Error())
 		}
 		c.applyLogs[node] = applied
 	}
@@ -168,6 +169,9 @@ func (c *trialCase) judge(ctx context.Context, checks []check) (results.Verdict,
 			}
 			c.add(&v, row)
 		}
+	}
+	for i := range v.Windows {
+		v.Windows[i].Target = slices.Concat([]string{}, v.Windows[i].Target) // an empty list rather than null
 	}
 	slices.SortStableFunc(v.Findings, func(a, b results.Finding) int { return cmp.Compare(a.From, b.From) })
 	return v, nil

@@ -131,7 +131,7 @@ func TestJudge(t *testing.T) {
 			s.saw(5*time.Second, history.Event{F: history.SawState, Node: "n3", Revision: 9, Value: json.RawMessage(`"other"`)})
 		}, checker.Invalid, "state-hash"},
 		{"replicas applied different things", func(s *story) { s.applyLogs["n3"][1].Digest = 8 }, checker.Invalid, "apply-log"},
-		{"an apply log is missing", func(s *story) { delete(s.applyLogs, "n3") }, checker.Unknown, "n3 left no apply log"},
+		{"an apply log is missing", func(s *story) { delete(s.applyLogs, "n3") }, checker.Unknown, "the apply log of n3 has no entry"},
 		{"the harness could not heal", func(s *story) {
 			s.lastOK["n2"] = time.Second
 			s.drop(history.SawHealed, "")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,10 +31,19 @@ func applyLogs(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 		return nil, nil // a system that keeps none
 	}
 	v := checker.ApplyLogs(c.applyLogs)
+	if v.Status != checker.Valid {
+		return []checker.Verdict{v}, nil
+	}
+	applied := func(a history.Applied) bool {
+		return a.Kind == history.AppliedEntry || a.Kind == history.AppliedRestore
+	}
 	for _, node := range c.manifest.NodeNames() {
-		if _, ok := c.applyLogs[node]; !ok && v.Status == checker.Valid {
-			v.Status, v.Reason = checker.Unknown, node+" left no apply log"
+		if !slices.ContainsFunc(c.applyLogs[node], applied) {
+			v.Status, v.Reason = checker.Unknown, "the apply log of "+node+" has no entry"
 		}
+	}
+	if len(c.unread) > 0 {
+		v.Status, v.Reason = checker.Unknown, c.unread[0]
 	}
 	return []checker.Verdict{v}, nil
 }

@@ -24,6 +24,9 @@ const (
 // comparison of times in a sentence was made here, and "written once" was counted here.
 func (p *registerProblem) Explain(ops []history.Op) Finding {
 	s := newStory(p, ops)
+	if len(p.calls) > storyMax {
+		return *s.tooLong()
+	}
 	for _, rule := range [...]func() *Finding{
 		s.absurd, s.phantom, s.readBeforeWrite, s.lostUpdate, s.stale, s.replaced, s.wentPast, s.interleaved,
 	} {
@@ -34,6 +37,10 @@ func (p *registerProblem) Explain(ops []history.Op) Finding {
 	return *s.other()
 }
 
+// storyMax is the most operations that rules are looked for in: they compare each with each. Only a core
+// that could not be cut down in time has more.
+const storyMax = 64
+
 // story is a problem without a legal order, about to be told.
 type story struct {
 	simplifier // its tables; the times are as they were recorded
@@ -41,6 +48,7 @@ type story struct {
 	problem    *registerProblem
 	ops        map[int]history.Op
 	key        string
+	digits     int // of the times in sentences; 0 until they are known
 }
 
 func newStory(p *registerProblem, ops []history.Op) *story {
@@ -182,7 +190,7 @@ func (s *story) beforeWrite(r, w call) *Finding {
 			s.name(r), s.at(r.end), span(w.begin-r.end), s.name(w), s.at(w.begin)),
 		[]string{
 			fmt.Sprintf("%s finished at %s and had found %s.", s.name(r), s.at(r.end), s.value(r.reads)),
-			fmt.Sprintf("Only %s writes %s, and it began at %s.", s.name(w), s.value(r.reads), s.at(w.begin)),
+			fmt.Sprintf("%s is the first to write %s, and it began at %s.", s.name(w), s.value(r.reads), s.at(w.begin)),
 			fmt.Sprintf("So %s was found %s before anybody had begun to write it.", s.value(r.reads), span(w.begin-r.end)),
 		}, r, w)
 }
@@ -242,6 +250,12 @@ func (s *story) other() *Finding {
 	}
 	proof = append(proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
 	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)), proof, s.calls...)
+}
+
+// tooLong is for a core that nobody would read.
+func (s *story) tooLong() *Finding {
+	return s.finding(ruleOther, fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.",
+		len(s.calls)), nil, s.calls...)
 }
 
 // finding makes a Finding of the story, with proof steps numbered. Its witnesses are the whole story

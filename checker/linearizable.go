@@ -27,10 +27,6 @@ const (
 	defaultKeyTime = 20 * time.Second
 	defaultMemory  = 1 << 30
 	defaultWitness = 2 * time.Second
-
-	// witnessKeys bounds the witnesses of one check, those of the earliest violations: a broken build
-	// breaks every key in the same way.
-	witnessKeys = 32
 )
 
 // Linearizable judges whether each key behaved like one copy of m that does one operation at a time,
@@ -72,16 +68,15 @@ type keyCheck struct {
 func (l *linearizable) Check(ctx context.Context, ops []history.Op) Verdict {
 	start := time.Now()
 	v := Verdict{Checker: l.Name(), Engine: "porcupine"}
-	if !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Type == history.OK }) {
-		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", count(len(ops), "operation"))
-		return v
-	}
 	keys := byKey(ops)
 	timed, cancel := context.WithTimeout(ctx, l.budget.Time)
 	l.decideAll(timed, keys)
 	cancel()
 	l.explainAll(ctx, keys)
 	l.conclude(&v, keys)
+	if v.Status == Valid && !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Type == history.OK }) {
+		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", count(len(ops), "operation"))
+	}
 	v.Elapsed = time.Since(start)
 	return v
 }
@@ -147,22 +142,20 @@ func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64)
 	k.spent += time.Since(start)
 }
 
-// explainAll makes the findings of the illegal keys. Witnesses have their own time, because a
-// conviction without one is of little use to anybody.
+// explainAll makes the findings of the illegal keys, the earliest keys first. Witnesses have their own
+// time, because a conviction without one is of little use to anybody: as much again as the check.
 func (l *linearizable) explainAll(ctx context.Context, keys []*keyCheck) {
+	ctx, cancel := context.WithTimeout(ctx, l.budget.Time)
+	defer cancel()
+	slices.SortStableFunc(keys, func(a, b *keyCheck) int { return cmp.Compare(a.ops[0].Index, b.ops[0].Index) })
 	var pool errgroup.Group
 	pool.SetLimit(runtime.GOMAXPROCS(0))
-	left := witnessKeys
 	for _, k := range keys {
 		if k.result != illegal || k.err != nil {
 			continue
 		}
-		budget := l.budget.Witness
-		if left--; left < 0 {
-			budget = 0
-		}
 		pool.Go(func() error {
-			timed, cancel := context.WithTimeout(ctx, budget)
+			timed, cancel := context.WithTimeout(ctx, l.budget.Witness)
 			defer cancel()
 			l.explainKey(timed, k)
 			return nil
@@ -173,7 +166,7 @@ func (l *linearizable) explainAll(ctx context.Context, keys []*keyCheck) {
 
 func (l *linearizable) explainKey(ctx context.Context, k *keyCheck) {
 	memory := l.budget.Memory / 2 / int64(runtime.GOMAXPROCS(0))
-	core := witness(ctx, l.model, k.ops, k.part, memory)
+	core := witness(ctx, l.model, k.ops, k.part, k.part == k.problem, memory)
 	if len(core.Operations()) <= confirmOps {
 		confirm, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.budget.Witness)
 		defer cancel()
@@ -192,7 +185,6 @@ const confirmOps = 64
 
 // conclude sums the keys up.
 func (l *linearizable) conclude(v *Verdict, keys []*keyCheck) {
-	slices.SortStableFunc(keys, func(a, b *keyCheck) int { return cmp.Compare(a.ops[0].Index, b.ops[0].Index) })
 	var undecided []string
 	for _, k := range keys {
 		switch {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -137,6 +138,9 @@ func (in *interner) value(raw json.RawMessage) (value, string) {
 	return v, ""
 }
 
+// loneSurrogate finds escapes of half a character, and more: an exact rule is not worth its lines.
+var loneSurrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+
 // canonical writes equal values alike; nothing at all is null. Plain values, which most are, are
 // taken as they stand.
 func canonical(raw json.RawMessage) (string, bool) {
@@ -150,8 +154,8 @@ func canonical(raw json.RawMessage) (string, bool) {
 	if json.Compact(&compact, raw) != nil {
 		return "", false
 	}
-	if !utf8.Valid(raw) {
-		return compact.String(), true // decoding would make different values one
+	if !utf8.Valid(raw) || loneSurrogate.Match(raw) {
+		return compact.String(), true // decoding might make different values one
 	}
 	dec := json.NewDecoder(&compact)
 	dec.UseNumber()

@@ -151,7 +151,7 @@ func (c *ApplyCheck) Verdict() Verdict {
 		if b.times > 1 {
 			text = fmt.Sprintf("%s, and %s more.", b.text, count(b.times-1, "time"))
 		}
-		v.Findings = append(v.Findings, Finding{Rule: b.rule, Text: text})
+		v.Findings = append(v.Findings, Finding{Rule: b.rule, Text: text, Ops: []int{}})
 	}
 	switch {
 	case len(v.Findings) > 0:

@@ -121,26 +121,3 @@ func TestStateHashes(t *testing.T) {
 	_, err := NodeStates([]history.Event{{Index: 3, Process: history.Observer, F: history.SawState, Node: "n1", Value: json.RawMessage("7")}})
 	require.ErrorContains(t, err, "event 3: state hash of n1: ")
 }
-
-func TestSummarize(t *testing.T) {
-	const ms = time.Millisecond
-	ops := []history.Op{
-		{Process: 1, F: "read", Type: history.OK, Call: 10 * ms, Return: 12 * ms, Ended: 12 * ms},
-		{Process: 2, F: "write", Type: history.OK, Call: 11 * ms, Return: 21 * ms, Ended: 21 * ms},
-		{Process: 1, F: "read", Type: history.Info, Call: 30 * ms, Return: history.Never, Ended: 80 * ms},
-		{Process: 3, F: "cas", Type: history.Fail, Call: 90 * ms, Return: 95 * ms, Ended: 95 * ms},
-		{Process: 2, F: "read", Type: history.OK, Call: 100 * ms, Return: 101 * ms, Ended: 101 * ms},
-		{Process: 4, F: "read", Type: history.Info, Call: 110 * ms, Return: history.Never, Ended: history.Never},
-	}
-	s := Summarize(ops)
-	require.Equal(t, Stats{
-		All:     Outcomes{OK: 3, Fail: 1, Info: 2},
-		ByF:     map[string]Outcomes{"read": {OK: 2, Info: 2}, "write": {OK: 1}, "cas": {Fail: 1}},
-		Rate:    30,
-		Latency: Latency{P50: 2 * ms, P95: 10 * ms, P99: 10 * ms, Max: 10 * ms},
-		Outage:  Outage{From: 21 * ms, To: 101 * ms},
-		From:    10 * ms, To: 110 * ms, Processes: 4,
-	}, s)
-	require.Equal(t, 80*ms, s.Outage.Length())
-	require.Zero(t, Summarize(nil).Rate)
-}

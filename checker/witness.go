@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"ordeal/history"
 )
@@ -13,14 +14,20 @@ import (
 // value never loses its writer); then single reads and single demands; and at the end Porcupine is
 // asked about what is left, without any simplification of ours.
 
-// witness searches a small part of p that has no legal order either; ops are those that p was parsed
-// from. It stops when ctx is done and returns the smallest part found so far.
-func witness(ctx context.Context, m Model, ops []history.Op, p Problem, memory int64) Problem {
+// witness searches a small part of p that has no legal order either. If p is whole, it is all of ops;
+// otherwise it is a part of them that was found already. The search stops when ctx is done and
+// returns the smallest part found so far.
+func witness(ctx context.Context, m Model, ops []history.Op, p Problem, whole bool, memory int64) Problem {
 	w := witnessSearch{ctx: ctx, memory: memory}
-	if len(p.Operations()) <= prefixOps {
-		p = w.prefix(m, ops, p)
-	} else if part := local(ctx, p, memory); part != nil {
-		p = part
+	switch {
+	case whole && len(p.Operations()) <= prefixOps:
+		half, cancel := halfOf(ctx)
+		p = (&witnessSearch{ctx: half, memory: memory}).prefix(m, ops, p)
+		cancel()
+	case whole:
+		if part := local(ctx, p, memory); part != nil {
+			p = part
+		}
 	}
 	for {
 		before := p
@@ -29,6 +36,14 @@ func witness(ctx context.Context, m Model, ops []history.Op, p Problem, memory i
 			return p
 		}
 	}
+}
+
+// halfOf is a context with half of the time that ctx has left.
+func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
+	if end, ok := ctx.Deadline(); ok {
+		return context.WithTimeout(ctx, time.Until(end)/2)
+	}
+	return context.WithCancel(ctx)
 }
 
 // prefixOps is the largest key whose prefixes are searched. To find an illegal one illegal takes a
@@ -66,11 +81,12 @@ func (w *witnessSearch) prefix(m Model, ops []history.Op, whole Problem) Problem
 	return best
 }
 
-// cut is what was known when last returned: operations that were open then have an unknown outcome.
+// cut is what was known when last returned: operations that were open then have an unknown outcome. Those
+// that failed later are left out: they never happened, and must not be said to have.
 func cut(ops []history.Op, last history.Op) []history.Op {
 	var known []history.Op
 	for _, op := range ops {
-		if op.Call > last.Return {
+		if op.Call > last.Return || op.Type == history.Fail && op.Return > last.Return {
 			continue
 		}
 		if op.Return > last.Return {

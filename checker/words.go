@@ -28,6 +28,14 @@ func (s *story) value(v value) string { return history.ValueLabel(s.problem.valu
 
 // at shows a moment of the run to the digit at which the story's moments differ, in seconds.
 func (s *story) at(t time.Duration) string {
+	if s.digits == 0 {
+		s.digits = s.precision()
+	}
+	return strconv.FormatFloat(t.Seconds(), 'f', s.digits, 64) + " s"
+}
+
+// precision is the number of decimals at which no two moments of the story look the same.
+func (s *story) precision() int {
 	digits := 3
 	for _, a := range s.calls {
 		for _, b := range s.calls {
@@ -38,7 +46,7 @@ func (s *story) at(t time.Duration) string {
 			}
 		}
 	}
-	return strconv.FormatFloat(t.Seconds(), 'f', digits, 64) + " s"
+	return digits
 }
 
 func unit(digits int) time.Duration {

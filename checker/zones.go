@@ -26,7 +26,7 @@ func (s *story) stale() *Finding { return s.pair(s.stalePair) }
 
 func (s *story) stalePair(v, w value) *Finding {
 	touchesV := func(c call) bool { return c.touches(v) }
-	touchesW := func(c call) bool { return c.touches(w) }
+	touchesW := func(c call) bool { return c.touches(w) && c.writes != v }
 	c, d, ok := s.before(touchesW, func(c call) bool { return c.finds(v) && c.writes != w })
 	if !ok || w == null && s.sole(null) < 0 {
 		return nil
@@ -130,7 +130,7 @@ func (s *story) wentPast() *Finding {
 			if w == u || w == v || !s.once(w) || after && before {
 				continue
 			}
-			touchesW := func(c call) bool { return c.touches(w) }
+			touchesW := func(c call) bool { return c.touches(w) && c.writes != v }
 			c, d, ok := s.before(touchesW, func(c call) bool { return c.touches(v) })
 			if !ok || w == null && s.sole(null) < 0 {
 				continue
@@ -183,7 +183,7 @@ func (s *story) past(u, v, w value, about []call) *Finding {
 func (s *story) interleaved() *Finding {
 	return s.pair(func(v, w value) *Finding {
 		touchesV := func(c call) bool { return c.touches(v) }
-		touchesW := func(c call) bool { return c.touches(w) }
+		touchesW := func(c call) bool { return c.touches(w) && c.writes != v }
 		a, b, ok1 := s.before(touchesV, touchesW)
 		c, d, ok2 := s.before(touchesW, touchesV)
 		if !ok1 || !ok2 {

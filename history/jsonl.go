@@ -182,6 +182,9 @@ func (d *decoder) event(line []byte) (Event, error) {
 	return e, nil
 }
 
+// timeMax is the longest run: far beyond any, and far from where durations overflow.
+const timeMax = 10_000 * time.Hour
+
 // member reads the value of eventFields[field].
 func (d *decoder) member(s *scanner, field int, e *Event) (err error) {
 	switch eventFields[field] {
@@ -189,7 +192,9 @@ func (d *decoder) member(s *scanner, field int, e *Event) (err error) {
 		e.Index, err = s.int(0)
 	case "time":
 		var n int64
-		n, err = s.int64(0)
+		if n, err = s.int64(0); err == nil && n > int64(timeMax) {
+			err = fmt.Errorf("%d is over %d (%v)", n, timeMax, timeMax)
+		}
 		e.Time = time.Duration(n)
 	case "process":
 		e.Process, err = s.int(Observer)

@@ -83,7 +83,7 @@ func genEvent(t *rapid.T, index int) Event {
 		value = v
 	}
 	return Event{
-		Index: index, Time: time.Duration(rapid.Int64Min(0).Draw(t, "time")), Process: rapid.IntMin(-2).Draw(t, "process"),
+		Index: index, Time: time.Duration(rapid.Int64Range(0, int64(timeMax)).Draw(t, "time")), Process: rapid.IntMin(-2).Draw(t, "process"),
 		Type: Type(rapid.IntRange(1, 4).Draw(t, "type")), F: rapid.StringN(1, -1, -1).Draw(t, "f"), Key: rapid.String().Draw(t, "key"),
 		Value: value, Node: rapid.String().Draw(t, "node"), Term: rapid.Uint64().Draw(t, "term"),
 		Revision: rapid.Uint64().Draw(t, "revision"), Err: rapid.String().Draw(t, "err"),

@@ -108,17 +108,22 @@ func (r *Recorder) drain(top *recorded) {
 		top, top.below, first = top.below, first, top
 	}
 	r.buf = r.buf[:0]
-	for n := first; n != nil; n = n.below {
+	var bad error
+	for n := first; n != nil && bad == nil; n = n.below {
 		n.event.Index = r.next
 		r.next++
-		var err error
-		if r.buf, err = AppendJSON(r.buf, n.event); err != nil {
-			r.fail(fmt.Errorf("record history: %w", err))
-			return
+		if buf, err := AppendJSON(r.buf, n.event); err != nil {
+			bad = fmt.Errorf("record history: %w", err)
+		} else {
+			r.buf = buf
 		}
 	}
 	if _, err := r.w.Write(r.buf); err != nil {
 		r.fail(fmt.Errorf("write history: %w", err))
+		return
+	}
+	if bad != nil {
+		r.fail(bad) // what came before it is written
 		return
 	}
 	if r.tap == nil {

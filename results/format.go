@@ -19,7 +19,7 @@ func thousands(n int) string {
 
 // span writes a length of time with two or three significant digits: 420 µs, 2.1 ms, 118 ms, 1.3 s.
 func span(d time.Duration) string {
-	switch {
+	switch d = max(d, -history.Never); {
 	case d == history.Never:
 		return "∞"
 	case d < 0:

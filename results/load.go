@@ -93,6 +93,8 @@ func (r *Run) loadHistory() error {
 	if r.Ops, err = history.Pair(h.Events); err != nil {
 		return fmt.Errorf("read %s: %w", r.Dir.History(), err)
 	}
+	// The history is in the order in which its events were recorded, which is not quite that of their times.
+	slices.SortStableFunc(r.Ops, func(a, b history.Op) int { return cmp.Compare(a.Call, b.Call) })
 	if r.Windows, err = history.Windows(h.Events); err != nil {
 		return fmt.Errorf("read %s: %w", r.Dir.History(), err)
 	}
@@ -130,8 +132,8 @@ func (r *Run) end() time.Duration {
 
 // op finds an operation by its index in the history.
 func (r *Run) op(index int) (history.Op, bool) {
-	i, ok := slices.BinarySearchFunc(r.Ops, index, func(op history.Op, index int) int { return op.Index - index })
-	if !ok {
+	i := slices.IndexFunc(r.Ops, func(op history.Op) bool { return op.Index == index })
+	if i < 0 {
 		return history.Op{}, false
 	}
 	return r.Ops[i], true

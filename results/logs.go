@@ -97,22 +97,25 @@ func readLog(path string, queries []logQuery) ([]logRange, error) {
 // takes more if it needs it, and what comes after it the rest.
 func (r *logRange) add(line logLine, focus stretch) {
 	r.Lines = append(r.Lines, line)
-	r.size += len(line.Text)
+	r.size += line.size()
 	limit := rangeLimit
 	if line.Time < focus.From {
 		limit /= 2
 	}
 	for r.size > limit && line.Time <= focus.To && r.Lines[0].Time < focus.From {
-		r.size -= len(r.Lines[0].Text)
+		r.size -= r.Lines[0].size()
 		r.Lines = r.Lines[1:]
 		r.Left++
 	}
 	if r.size > limit {
-		r.size -= len(line.Text)
+		r.size -= line.size()
 		r.Lines = r.Lines[:len(r.Lines)-1]
 		r.Left++
 	}
 }
+
+// size is what a line takes in memory, more or less.
+func (l logLine) size() int { return len(l.Text) + 80 }
 
 // readLine reads one line of any length, of which it keeps no more than the reader's buffer. What it
 // returns is valid until the next call.

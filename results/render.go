@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 //go:embed templates
@@ -41,9 +42,7 @@ func Render(d *Dir) error {
 
 // Render is like the function, for a run that is already loaded.
 func (r *Run) Render() error {
-	if err := removeViolations(r.Dir); err != nil {
-		return err
-	}
+	written := map[string]bool{}
 	for _, render := range renderers() {
 		files, err := render(r)
 		if err != nil {
@@ -53,18 +52,23 @@ func (r *Run) Render() error {
 			if err := writeFile(f.Path, f.Data); err != nil {
 				return err
 			}
+			written[filepath.Base(f.Path)] = true
 		}
 	}
-	return nil
+	return removeViolations(r.Dir, written)
 }
 
-func removeViolations(d *Dir) error {
-	stale, err := filepath.Glob(d.file("violation-*"))
+// removeViolations removes the pages of findings that are no longer there.
+func removeViolations(d *Dir, written map[string]bool) error {
+	entries, err := os.ReadDir(d.Path())
 	if err != nil {
-		return fmt.Errorf("find old pages in %s: %w", d.Path(), err)
+		return fmt.Errorf("find old pages: %w", err)
 	}
-	for _, path := range stale {
-		if err := os.Remove(path); err != nil {
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), "violation-") || written[e.Name()] {
+			continue
+		}
+		if err := os.Remove(d.file(e.Name())); err != nil {
 			return fmt.Errorf("remove an old page: %w", err)
 		}
 	}
