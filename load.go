@@ -3,6 +3,7 @@ package ordeal
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
@@ -19,8 +20,12 @@ import (
 // that a node that refuses connections is asked, but not flooded.
 const backoff = 20 * time.Millisecond
 
-// errBytesMax bounds what is kept of an operation's error, whose text may be a node's.
-const errBytesMax = 200
+// Bounds of what a client may put into a completion: it may come from a node. They keep a line of the
+// history short enough to be read again.
+const (
+	errBytesMax   = 200
+	valueBytesMax = 8 << 20
+)
 
 // load runs the workload's clients until stop is closed, and returns when each has recorded the
 // outcome of its last operation. If ctx ends, operations under way are abandoned: their outcome is info.
@@ -97,6 +102,9 @@ func (t *trial) invoke(ctx context.Context, client workloads.Client, op history.
 		if bytes.Equal(done.Value, op.Value) {
 			done.Value = nil // the invocation's, handed back: it must not be taken for an answer
 		}
+	}
+	if len(done.Value) > valueBytesMax || len(done.Value) > 0 && !json.Valid(done.Value) {
+		done.Type, done.Value, done.Err = history.Info, nil, "the client returned a value that is too long or no JSON"
 	}
 	t.rec.Record(done)
 	return done

@@ -55,7 +55,7 @@ func stateHashes(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 	}
 	states, err := checker.NodeStates(c.events)
 	if err != nil {
-		return nil, err
+		return []checker.Verdict{{Checker: "state-hash", Status: checker.Unknown, Reason: err.Error()}}, nil
 	}
 	return []checker.Verdict{checker.StateHashes(states)}, nil
 }
@@ -95,7 +95,10 @@ func liveness(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 	if ok && ended && healed.Err == "" && end.Err == "" {
 		var found []checker.Finding
 		found, doubt = c.unserved(healed.Time)
-		v.Findings = append(append(v.Findings, found...), c.behind()...)
+		v.Findings = append(v.Findings, found...)
+		found, silent := c.behind()
+		v.Findings = append(v.Findings, found...)
+		doubt = cmp.Or(doubt, silent)
 	}
 	switch {
 	case len(v.Findings) > 0:
@@ -165,14 +168,15 @@ func (c *trialCase) unserved(healed time.Duration) (found []checker.Finding, dou
 	return found, doubt
 }
 
-// behind finds replicas that did not catch up though nothing was written any more.
-func (c *trialCase) behind() []checker.Finding {
+// behind finds replicas that did not catch up though nothing was written any more; doubt names one that did
+// not say.
+func (c *trialCase) behind() (found []checker.Finding, doubt string) {
 	if !c.manifest.TellsState {
-		return nil
+		return nil, ""
 	}
 	states, err := checker.NodeStates(c.events)
 	if err != nil {
-		return nil // state-hash says so
+		return nil, err.Error()
 	}
 	var at time.Duration
 	says, applied := map[string]string{}, map[uint64]bool{}
@@ -184,12 +188,15 @@ func (c *trialCase) behind() []checker.Finding {
 	var parts []string
 	for _, node := range c.manifest.NodeNames() {
 		parts = append(parts, cmp.Or(says[node], node+" did not say"))
+		if says[node] == "" {
+			doubt = node + " did not tell its state after the load"
+		}
 	}
-	if len(says) == c.manifest.Nodes && len(applied) == 1 {
-		return nil
+	if len(applied) <= 1 {
+		return nil, doubt
 	}
 	return []checker.Finding{{
 		Rule: "no convergence", Ops: []int{}, From: at, To: at,
 		Text: fmt.Sprintf("%v after the load had ended the replicas had not applied the same entries: %s.", c.manifest.Bound, strings.Join(parts, ", ")),
-	}}
+	}}, doubt
 }

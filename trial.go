@@ -2,8 +2,10 @@ package ordeal
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -188,15 +190,13 @@ func (t *trial) settle(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.Bound)
 	defer cancel()
-	var all map[string]systems.Status
+	all := map[string]systems.Status{}
 	until(ctx, func() bool {
-		if now := t.statuses(ctx); len(now) > 0 {
-			all = now
-		}
+		maps.Copy(all, t.statuses(ctx)) // one that is slow to answer has said something before
 		return len(all) == t.Nodes && same(all)
 	})
 	for id, s := range all {
-		hash := fmt.Appendf(nil, "%q", s.Hash)
+		hash, _ := json.Marshal(s.Hash) // a string always can
 		t.observe(history.Event{F: history.SawState, Node: id, Term: s.Term, Revision: s.Applied, Value: hash})
 	}
 }

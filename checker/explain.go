@@ -123,13 +123,13 @@ func (s *story) phantom() *Finding {
 		switch {
 		case inTime:
 			return nil // the story has lost its writer, so it shows nothing
-		case later != nil:
-			return s.beforeWrite(c, call{index: later.Index, reads: none, writes: c.reads, begin: later.Call, end: later.Return})
 		case refused != nil:
 			f := s.finding(rulePhantom, fmt.Sprintf("%s, but %s had been answered as not applied.", found, nameOp(*refused)), nil, c)
 			f.Ops = append(f.Ops, refused.Index)
 			s.sortOps(f)
 			return f
+		case later != nil:
+			return s.beforeWrite(c, call{index: later.Index, reads: none, writes: c.reads, begin: later.Call, end: later.Return})
 		default:
 			return s.finding(rulePhantom, fmt.Sprintf("%s; nobody ever wrote %s.", found, v), nil, c)
 		}
@@ -157,10 +157,11 @@ func (s *story) otherWriters(c call) (refused, later *history.Op, inTime bool) {
 			continue
 		}
 		switch {
-		case op.Type == history.Fail:
+		case op.Type == history.Fail && op.Return < c.begin:
 			if refused == nil || op.Index < refused.Index {
 				refused = &op
 			}
+		case op.Type == history.Fail: // not yet answered then, so it explains nothing
 		case op.Call <= c.end:
 			inTime = true
 		case later == nil || op.Index < later.Index:
@@ -261,7 +262,14 @@ func (s *story) tooLong() *Finding {
 // finding makes a Finding of the story, with proof steps numbered. Its witnesses are the whole story
 // if that is short, for it was confirmed as a whole; else those that the rule is about.
 func (s *story) finding(rule, text string, proof []string, about ...call) *Finding {
-	f := &Finding{Key: s.key, Rule: rule, Text: text, Proof: proof}
+	f := &Finding{Key: s.key, Rule: rule, Text: text}
+	for _, c := range about {
+		if r, ok := s.observer(c); ok {
+			about = append(about, r)
+			f.Proof = append(f.Proof, fmt.Sprintf("%s had no answer, but %s found %s: it took effect.", s.name(c), s.name(r), s.value(c.writes)))
+		}
+	}
+	f.Proof = append(f.Proof, proof...)
 	const short = 12
 	if len(s.calls) <= short {
 		about = append(about, s.calls...)
@@ -271,6 +279,18 @@ func (s *story) finding(rule, text string, proof []string, about ...call) *Findi
 	}
 	s.sortOps(f)
 	return f
+}
+
+// observer is a call that shows that c, whose outcome nobody told, took effect.
+func (s *story) observer(c call) (call, bool) {
+	if c.writes == none || !s.once(c.writes) || s.ops[c.index].Type != history.Info {
+		return call{}, false
+	}
+	i := slices.IndexFunc(s.calls, func(r call) bool { return r.index != c.index && r.finds(c.writes) })
+	if i < 0 {
+		return call{}, false
+	}
+	return s.calls[i], true
 }
 
 // sortOps puts the witnesses in order, each once, and sets the finding's times.

@@ -57,7 +57,8 @@ func ReadApplyLog(name string, r io.Reader) (log []Applied, torn string, err err
 			torn = fmt.Sprintf("line %d is cut off: %s", in.n, excerpt(line))
 			if boot := bytes.LastIndex(line, []byte(`{"boot":`)); boot > 0 {
 				a, err = scanApplied(line[boot:])
-			} else if broken == nil && !whole {
+			}
+			if err != nil && !whole {
 				return log, torn, nil
 			}
 			if err != nil && broken == nil {

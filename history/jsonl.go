@@ -8,6 +8,7 @@ import (
 	"io"
 	"strconv"
 	"time"
+	"unicode/utf8"
 )
 
 // History is what Read found in a history.jsonl.
@@ -130,8 +131,8 @@ func (d *decoder) text(s *scanner) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(d.texts) < textsMax && s.i-at == len(text)+2 { // it had no escapes, so it is its own name
-		d.texts[text] = text
+	if raw := s.b[at:s.i]; len(d.texts) < textsMax && !bytes.ContainsRune(raw, '\\') && utf8.Valid(raw) {
+		d.texts[text] = text // without escapes it is its own name
 	}
 	return text, nil
 }

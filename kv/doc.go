@@ -58,7 +58,13 @@
 //	413 key-too-large, value-too-large    503 no-leader, leader-changed, stopping
 //	504 timeout
 //
-// POST /raft and /raft/snapshot are for the other nodes: length-prefixed raft messages.
+// # Between nodes
+//
+// POST /raft upgrades to a stream of frames, one long-lived connection for each peer and direction; a frame
+// is what waited for the peer, length-prefixed raft messages. POST /raft/snapshot takes one such message:
+// a snapshot must not hold up heartbeats. A stream lives by acknowledgements, not by TCP's patience: one
+// whose oldest frame has had none for 500 ms is closed, and the next message dials afresh. What was under
+// way on it is lost, and raft is told so.
 //
 // # Apply log
 //

@@ -10,11 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// Bounds of the bodies that other nodes send.
+// Bounds of what other nodes send at once: a stream's frame, a snapshot.
 const (
 	maxRaftBody     = 64 << 20
 	maxSnapshotBody = 2 << 30
@@ -31,9 +29,9 @@ func (n *Node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case route == "GET /status":
 		n.serveStatus(w, r)
 	case route == "POST /raft":
-		n.serveRaft(w, r, maxRaftBody)
+		n.serveStream(w, r)
 	case route == "POST /raft/snapshot":
-		n.serveRaft(w, r, maxSnapshotBody)
+		n.serveSnapshot(w, r)
 	default:
 		n.reply(w, n.failed(refusal(CodeBadRequest, "no such path: "+route)))
 	}
@@ -185,22 +183,12 @@ func (n *Node) serveStatus(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveRaft takes in messages from another node.
-func (n *Node) serveRaft(w http.ResponseWriter, r *http.Request, limit int64) {
-	body, err := readBody(w, r, limit)
-	var messages []*pb.Message
+// serveSnapshot takes in a snapshot from another node.
+func (n *Node) serveSnapshot(w http.ResponseWriter, r *http.Request) {
+	body, err := readBody(w, r, maxSnapshotBody)
+	var event func(*Core)
 	if err == nil {
-		messages, err = decodeMessages(body, n.cfg.ID)
-	}
-	for _, m := range messages {
-		if _, member := n.cfg.Peers[m.GetFrom()]; !member {
-			err = fmt.Errorf("node %d is no member", m.GetFrom())
-		}
-	}
-	event := func(c *Core) {
-		for _, m := range messages {
-			c.Step(m)
-		}
+		event, err = n.messages(body)
 	}
 	switch {
 	case err != nil:
@@ -210,4 +198,19 @@ func (n *Node) serveRaft(w http.ResponseWriter, r *http.Request, limit int64) {
 	default:
 		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// messages makes an event of messages from another node, if all of them are sound and from members.
+func (n *Node) messages(body []byte) (func(*Core), error) {
+	messages, err := decodeMessages(body, n.cfg.ID)
+	for _, m := range messages {
+		if _, member := n.cfg.Peers[m.GetFrom()]; !member {
+			return nil, fmt.Errorf("node %d is no member", m.GetFrom())
+		}
+	}
+	return func(c *Core) {
+		for _, m := range messages {
+			c.Step(m)
+		}
+	}, err
 }

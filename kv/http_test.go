@@ -81,13 +81,11 @@ func TestHTTP(t *testing.T) {
 	require.Len(t, s.Hash, 16)
 }
 
-// TestUnsoundMessages: raft would panic on these, or take them for its own.
-func TestUnsoundMessages(t *testing.T) {
-	c := newCluster(t, 1, nil)
-	c.must(http.StatusOK, 1, "PUT", "/kv/ready", "")
+// unsound are messages that node 1 must refuse.
+func unsound() []*pb.Message {
 	garbage := []*pb.Entry{{Data: []byte("garbage")}}
 	confChange := []*pb.Entry{{Type: pb.EntryConfChange.Enum(), Data: []byte("garbage")}}
-	for _, m := range []*pb.Message{
+	all := []*pb.Message{
 		{Type: pb.MsgProp.Enum()},
 		{Type: pb.MsgProp.Enum(), Entries: garbage},
 		{Type: pb.MsgProp.Enum(), Entries: confChange},
@@ -100,16 +98,25 @@ func TestUnsoundMessages(t *testing.T) {
 		{Type: pb.MsgHeartbeat.Enum(), To: new(uint64(2))},
 		{Type: pb.MsgHeartbeat.Enum(), From: new(uint64(1))},
 		{Type: pb.MsgHeartbeat.Enum()}, // sound, but its sender is no member
-	} {
+	}
+	for _, m := range all {
 		if m.To == nil {
 			m.To = new(uint64(1))
 		}
 		if m.From == nil {
 			m.From = new(uint64(9))
 		}
+	}
+	return all
+}
+
+func TestUnsoundMessages(t *testing.T) {
+	c := newCluster(t, 1, nil)
+	c.must(http.StatusOK, 1, "PUT", "/kv/ready", "")
+	for _, m := range unsound() {
 		body, err := appendMessage(nil, m)
 		require.NoError(t, err)
-		code, _, text := c.do(1, "POST", "/raft", string(body))
+		code, _, text := c.do(1, "POST", "/raft/snapshot", string(body))
 		require.Equal(t, http.StatusBadRequest, code, "%v: %s", m, text)
 	}
 	c.must(http.StatusOK, 1, "PUT", "/kv/still", "alive")

@@ -35,7 +35,7 @@ type Node struct {
 	core      *Core
 	disk      *disk
 	journal   *ApplyLog
-	transport httpTransport
+	transport transport
 	server    http.Server
 	inbox     chan func(*Core)
 	writes    chan *Write
