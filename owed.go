@@ -54,10 +54,11 @@ func stateHashes(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 		return nil, nil // nobody tells, or there is nobody to compare with
 	}
 	states, err := checker.NodeStates(c.events)
+	v := checker.StateHashes(states)
 	if err != nil {
-		return []checker.Verdict{{Checker: "state-hash", Status: checker.Unknown, Reason: err.Error()}}, nil
+		v.Status, v.Reason = max(v.Status, checker.Unknown), err.Error()
 	}
-	return []checker.Verdict{checker.StateHashes(states)}, nil
+	return []checker.Verdict{v}, nil
 }
 
 // recovery is, for each node that was asked, the time from the last heal to its first ok answer.
