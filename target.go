@@ -23,5 +23,5 @@ func (c target) Nodes() []string {
 
 // Leader asks every node and believes the one that claims to lead in the highest term.
 func (c target) Leader(ctx context.Context) string {
-	return leaderOf(c.trial.statuses(ctx)).Node
+	return leaderOf(c.trial.statuses(ctx, statusTimeout)).Node
 }

@@ -34,6 +34,7 @@ type trial struct {
 const (
 	readyWait = 20 * time.Second
 	lookEvery = 20 * time.Millisecond
+	lastWord  = 2 * time.Second // for a node to tell its state before it is taken for silent
 )
 
 // interrupted is the Err of a SawEnd that came before its time.
@@ -188,13 +189,18 @@ func (t *trial) settle(ctx context.Context) {
 	if _, ok := t.System.(systems.Inspectable); !ok {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, t.Bound)
+	bounded, cancel := context.WithTimeout(ctx, t.Bound)
 	defer cancel()
-	all := map[string]systems.Status{}
-	until(ctx, func() bool {
-		maps.Copy(all, t.statuses(ctx)) // one that is slow to answer has said something before
-		return len(all) == t.Nodes && same(all)
+	all, settled := map[string]systems.Status{}, false
+	until(bounded, func() bool {
+		// Equal states stay equal, so what a node said a moment ago may stand beside what another says now.
+		maps.Copy(all, t.statuses(bounded, statusTimeout))
+		settled = len(all) == t.Nodes && same(all)
+		return settled
 	})
+	if !settled {
+		all = t.statuses(ctx, lastWord) // an old answer must convict nobody
+	}
 	for id, s := range all {
 		hash, _ := json.Marshal(s.Hash) // a string always can
 		t.observe(history.Event{F: history.SawState, Node: id, Term: s.Term, Revision: s.Applied, Value: hash})

@@ -17,12 +17,12 @@ const (
 )
 
 // statuses asks all nodes at once; those that do not answer in time are missing.
-func (t *trial) statuses(ctx context.Context) map[string]systems.Status {
+func (t *trial) statuses(ctx context.Context, timeout time.Duration) map[string]systems.Status {
 	s, ok := t.System.(systems.Inspectable)
 	if !ok {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var (
 		mu  sync.Mutex
@@ -63,7 +63,7 @@ func (t *trial) watch(ctx context.Context) error {
 	defer tick.Stop()
 	var term uint64
 	for {
-		all := t.statuses(ctx)
+		all := t.statuses(ctx, statusTimeout)
 		if leader := leaderOf(all); leader.Term > term {
 			term = leader.Term
 			t.observe(history.Event{F: history.SawLeader, Node: leader.Node, Term: term})
