@@ -13,7 +13,12 @@ import (
 	"ordeal/internal/sandbox"
 )
 
-func TestMain(m *testing.M) { os.Exit(ordeal.Main(m)) }
+func TestMain(m *testing.M) {
+	if addr := os.Getenv(memoryEnv); addr != "" {
+		panic(serveMemory(addr))
+	}
+	os.Exit(ordeal.Main(m))
+}
 
 // TestChaos puts the reference KV on trial under each set of faults, where it must be clean, and with
 // each planted bug, where it must be convicted.
