@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -64,16 +65,25 @@ type T interface {
 // valid are kept under c.Out; with -artifacts every run goes to the test's artifacts.
 func Test(t T, c Config) *results.Run {
 	t.Helper()
-	r := Try(t, c)
-	if r != nil && r.Verdict.Status != checker.Valid {
+	r := try(t, c)
+	if r.Verdict.Status != checker.Valid {
 		t.Errorf("%s", r.Text(false))
+		return r
 	}
+	_, _ = fmt.Fprintf(t.Output(), "valid: %d ok operations, seed %d\n", r.Verdict.Ops.OK, r.Manifest.Seed)
 	return r
 }
 
-// Try is Test without a demand on the verdict, for tests that expect a conviction. It returns nil if the
-// trial could not take place, and has then failed or skipped t.
+// Try is Test without a demand on the verdict, for tests that expect a conviction.
 func Try(t T, c Config) *results.Run {
+	t.Helper()
+	r := try(t, c)
+	_, _ = fmt.Fprintln(t.Output(), r.Text(false))
+	return r
+}
+
+// try runs a trial, or ends t by Fatalf or Skipf if it cannot take place.
+func try(t T, c Config) *results.Run {
 	t.Helper()
 	if err := sandbox.Ready(); err != nil {
 		if sandbox.Required("net") {
@@ -90,13 +100,11 @@ func Try(t T, c Config) *results.Run {
 		t.Fatalf("%v", err)
 	}
 	r, err := run(t.Context(), c, func(seed uint64) []string {
-		return []string{"env", fmt.Sprintf("ORDEAL_SEED=%d", seed), "go", "test", "-count=1", "-run", "^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$", "."}
+		return []string{"env", fmt.Sprintf("ORDEAL_SEED=%d", seed), "go", "test", "-count=1", "-run", "^" + strings.ReplaceAll(regexp.QuoteMeta(t.Name()), "/", "$/^") + "$", "."}
 	})
 	if err != nil {
 		t.Fatalf("%v", err)
-		return nil
 	}
-	_, _ = fmt.Fprintln(t.Output(), r.Text(false))
 	t.Attr("ordeal.seed", strconv.FormatUint(r.Manifest.Seed, 10))
 	t.Attr("ordeal.verdict", r.Verdict.Status.String())
 	if r.Verdict.Status == checker.Valid && !keepAll {
