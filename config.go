@@ -171,6 +171,11 @@ func (p *plan) checkSchedule() (err error) {
 	if err := p.schedule.Check(p.Nodes); err != nil {
 		return fmt.Errorf("schedule: %w", err)
 	}
+	for i, step := range p.schedule.Steps {
+		if step.Target == nemesis.Leader && !tellsLeader {
+			return fmt.Errorf("schedule: step %d: %s does not tell who leads", i, p.System.Name())
+		}
+	}
 	if end := p.schedule.End(); end > p.Time {
 		return fmt.Errorf("schedule: it ends after %v, the load after %v", end, p.Time)
 	}

@@ -52,8 +52,8 @@ func (c *trialCase) vacuous() string {
 
 // toothless says which planned fault had no effect, or that nothing succeeded while faults were active.
 func (c *trialCase) toothless() string {
-	if len(c.manifest.Faults) > 0 && c.planned == 0 {
-		return "faults were asked for, and none was planned: the load is too short for them"
+	if c.planned < len(c.manifest.Faults) { // each has its turn before one has its second
+		return fmt.Sprintf("%d faults were asked for, and %d planned: the load is too short for them", len(c.manifest.Faults), c.planned)
 	}
 	if len(c.windows) != c.planned {
 		return fmt.Sprintf("%d faults were planned, and the history has %d", c.planned, len(c.windows))

@@ -150,7 +150,7 @@ func TestJudge(t *testing.T) {
 		{"nothing succeeded", func(s *story) { s.lastOK = map[string]time.Duration{"n1": 0, "n2": 0, "n3": 0} }, checker.Unknown, "only 0 of 150 operations succeeded"},
 		{"a fault had no effect", func(s *story) { s.drop("pause", ""); s.window(0, "pause", time.Second, 2*time.Second, false) }, checker.Unknown, "pause at 1.00s had no effect"},
 		{"a fault is missing from the history", func(s *story) { s.planned = 2 }, checker.Unknown, "2 faults were planned, and the history has 1"},
-		{"no fault was planned", func(s *story) { s.planned = 0; s.drop("pause", "") }, checker.Unknown, "none was planned"},
+		{"no fault was planned", func(s *story) { s.planned = 0; s.drop("pause", "") }, checker.Unknown, "1 faults were asked for, and 0 planned"},
 		{"nothing succeeded around the fault", func(s *story) {
 			s.drop("pause", "")
 			s.window(0, "pause", 4900*time.Millisecond, 4950*time.Millisecond, true)

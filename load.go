@@ -20,6 +20,9 @@ import (
 // that a node that refuses connections is asked, but not flooded.
 const backoff = 20 * time.Millisecond
 
+// dueMax is how far ahead the pace looks, in seconds: longer than any load.
+const dueMax = 1e8
+
 // Bounds of what a client may put into a completion: it may come from a node. They keep a line of the
 // history short enough to be read again.
 const (
@@ -147,7 +150,7 @@ func (t *trial) pace(stop <-chan struct{}, i, sent int) bool {
 	if t.Rate > 0 {
 		// Clients take turns: client i sends operations i, i+C, i+2C, … of the whole stream.
 		turn := float64(i + sent*t.Concurrency)
-		due = t.started + time.Duration(turn/t.Rate*float64(time.Second)) - t.rec.Elapsed()
+		due = t.started + time.Duration(min(turn/t.Rate, dueMax)*float64(time.Second)) - t.rec.Elapsed()
 	}
 	return wait(stop, due)
 }

@@ -61,7 +61,7 @@ func stateHashes(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 	return []checker.Verdict{v}, nil
 }
 
-// recovery is, for each node that was asked, the time from the last heal to its first ok answer.
+// recovery is, for each node that was asked, the time from the last heal to its first answer.
 func (c *trialCase) recovery() map[string]time.Duration {
 	took := map[string]time.Duration{}
 	healed, ok := c.saw(history.SawHealed)
@@ -69,7 +69,8 @@ func (c *trialCase) recovery() map[string]time.Duration {
 		return took
 	}
 	for _, op := range c.ops {
-		if op.Type != history.OK || op.Return < healed.Time {
+		refused := op.Type == history.Fail && op.Output == nil // a cas that found another value was answered
+		if op.Type == history.Info || refused || op.Return < healed.Time {
 			continue
 		}
 		node, t := c.asked(op), op.Return-healed.Time
@@ -95,7 +96,7 @@ func liveness(_ context.Context, c *trialCase) ([]checker.Verdict, error) {
 	doubt := "the cluster did not get the chance to show that it recovers"
 	if ok && ended && healed.Err == "" && end.Err == "" {
 		var found []checker.Finding
-		found, doubt = c.unserved(healed.Time)
+		found, doubt = c.unserved(healed.Time, end.Time)
 		v.Findings = append(v.Findings, found...)
 		found, silent := c.behind()
 		v.Findings = append(v.Findings, found...)
@@ -136,7 +137,7 @@ func (c *trialCase) exits() (text string) {
 const asksMin = 3
 
 // unserved finds nodes that were asked and did not answer in time; doubt names one that was hardly asked.
-func (c *trialCase) unserved(healed time.Duration) (found []checker.Finding, doubt string) {
+func (c *trialCase) unserved(healed, end time.Duration) (found []checker.Finding, doubt string) {
 	if c.counts().OK == 0 {
 		return nil, "no operation ever succeeded" // no trial took place, as the evidence says
 	}
@@ -153,7 +154,7 @@ func (c *trialCase) unserved(healed time.Duration) (found []checker.Finding, dou
 		switch {
 		case answered && took <= bound:
 			continue
-		case asks[node] < asksMin:
+		case asks[node] < asksMin || end < healed+bound:
 			doubt = fmt.Sprintf("%s was asked only %d times in the %v after the last fault, and did not answer", node, asks[node], bound)
 			continue
 		}
@@ -163,7 +164,7 @@ func (c *trialCase) unserved(healed time.Duration) (found []checker.Finding, dou
 		}
 		found = append(found, checker.Finding{
 			Rule: "no recovery", Ops: []int{}, From: healed, To: healed + bound,
-			Text: fmt.Sprintf("%s was asked %d times in the %v after the last fault was over and gave no ok answer (%s at all).", node, asks[node], bound, late),
+			Text: fmt.Sprintf("%s was asked %d times in the %v after the last fault was over and gave no answer (%s at all).", node, asks[node], bound, late),
 		})
 	}
 	return found, doubt

@@ -50,7 +50,7 @@ type tally struct {
 	lastOK  time.Duration // 0 before the first
 	outage  Outage
 	healed  time.Duration            // when the last fault was over; Never before
-	first   map[string]time.Duration // first ok of each node after healed
+	first   map[string]time.Duration // first answer of each node after healed
 	open    map[int]history.Window   // windows by step
 }
 
@@ -91,13 +91,21 @@ func (t *tally) count(e history.Event) {
 			t.outage = Outage{t.lastOK, e.Time}
 		}
 		t.lastOK = max(t.lastOK, e.Time)
-		if _, seen := t.first[e.Node]; !seen && e.Time >= t.healed {
-			t.first[e.Node] = e.Time
-		}
+		t.answered(e)
 	case history.Fail:
 		t.ops.Fail++
+		if e.Value != nil { // a cas that found another value
+			t.answered(e)
+		}
 	case history.Info:
 		t.ops.Info++
+	}
+}
+
+// answered notes the first answer of a node since the last heal.
+func (t *tally) answered(e history.Event) {
+	if _, seen := t.first[e.Node]; !seen && e.Time >= t.healed {
+		t.first[e.Node] = e.Time
 	}
 }
 

@@ -54,7 +54,9 @@ func (t *trial) record(ctx context.Context) (err error) {
 	}
 	defer t.takeDown()
 	if err := t.start(ctx); err != nil {
-		t.observe(history.Event{F: history.SawUnready, Err: err.Error()})
+		if ctx.Err() == nil {
+			t.observe(history.Event{F: history.SawUnready, Err: err.Error()})
+		}
 		return t.orInterrupted(ctx, nil)
 	}
 	return t.strike(ctx)
@@ -149,8 +151,11 @@ func (t *trial) strike(ctx context.Context) error {
 	t.settle(running)
 	end := history.Event{F: history.SawEnd}
 	broken := context.Cause(running)
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		end.Err, broken = interrupted, nil
+	case broken != nil:
+		end.Err = "broken off: " + broken.Error()
 	}
 	fail(nil)
 	<-watched
@@ -191,15 +196,21 @@ func (t *trial) settle(ctx context.Context) {
 	}
 	bounded, cancel := context.WithTimeout(ctx, t.Bound)
 	defer cancel()
-	all, settled := map[string]systems.Status{}, false
+	all, settled, goal := map[string]systems.Status{}, false, uint64(0)
 	until(bounded, func() bool {
 		// Equal states stay equal, so what a node said a moment ago may stand beside what another says now.
 		maps.Copy(all, t.statuses(bounded, statusTimeout))
+		if goal == 0 {
+			goal = highest(all)
+		}
 		settled = len(all) == t.Nodes && same(all)
 		return settled
 	})
 	if !settled {
 		all = t.statuses(ctx, lastWord) // an old answer must convict nobody
+		if lowest(all) >= goal {
+			all = nil // all have what there was at first: they only never stood still together
+		}
 	}
 	for id, s := range all {
 		hash, _ := json.Marshal(s.Hash) // a string always can
@@ -207,13 +218,26 @@ func (t *trial) settle(ctx context.Context) {
 	}
 }
 
+// highest is the index that the foremost replica has applied.
+func highest(all map[string]systems.Status) (index uint64) {
+	for _, s := range all {
+		index = max(index, s.Applied)
+	}
+	return index
+}
+
+// lowest is the index that every replica has applied.
+func lowest(all map[string]systems.Status) uint64 {
+	index := highest(all)
+	for _, s := range all {
+		index = min(index, s.Applied)
+	}
+	return index
+}
+
 // same tells whether all replicas have applied the same entries.
 func same(all map[string]systems.Status) bool {
-	applied := map[uint64]bool{}
-	for _, s := range all {
-		applied[s.Applied] = true
-	}
-	return len(applied) == 1
+	return len(all) > 0 && highest(all) == lowest(all)
 }
 
 // until looks again and again until done holds or ctx ends.

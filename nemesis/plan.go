@@ -25,7 +25,11 @@ func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, tellsLeader boo
 		return s, nil
 	}
 	scale := 1.0 // a short load has short windows, so that every fault still has its turn
-	if need := calmFirst + calmLast + time.Duration(len(specs))*(calmMax+3*time.Second); load < need {
+	need := calmFirst + calmLast
+	for _, spec := range specs {
+		need += calmMax + spec.Kind.Max
+	}
+	if load < need {
 		scale = float64(load) / float64(need)
 	}
 	scaled := func(d time.Duration) time.Duration { return time.Duration(float64(d) * scale) }

@@ -80,7 +80,8 @@ func (r *Runner) step(ctx context.Context, i int, step Step) (err error) {
 	if undo, err = fault.Inject(ctx, r.Cluster, on); err != nil {
 		return err
 	}
-	sleepUntil(ctx, step.For)
+	// A leader that was long in coming must not push this window into the next.
+	sleepUntil(ctx, max(step.For/4, min(step.For, r.Started+step.At+step.For-r.Elapsed())))
 	// The run may be ending: what the fault did is worth knowing all the same.
 	ask, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 	defer cancel()

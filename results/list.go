@@ -38,6 +38,9 @@ type Summary struct {
 // runName is the beginning of the names that Create gives.
 var runName = regexp.MustCompile(`^\d{8}T\d{6}Z-`)
 
+// IsRunName tells whether a name is one that Create gives to a run's directory.
+func IsRunName(name string) bool { return runName.MatchString(name) }
+
 // List finds the runs in out, newest first. A directory that is not there has none.
 func List(out string) ([]Summary, error) {
 	entries, err := os.ReadDir(out)

@@ -95,10 +95,29 @@ func (s *soak) run() error {
 	defer signal.Stop(s.stop)
 	// A trial dies with the thread that started it: that thread must stay.
 	runtime.LockOSThread()
+	if err := dropDisks(out); err != nil {
+		return err
+	}
 	if n := len(s.log.trials); n > 0 {
 		s.say("going on after %d trials, %v of %v", n, s.log.elapsed().Round(time.Second), s.lasting)
 	}
 	return s.loop(out)
+}
+
+// dropDisks removes the nodes' disks that trials of a killed soak have left.
+func dropDisks(out string) error {
+	runs, err := results.List(out)
+	if err != nil {
+		return err
+	}
+	for _, r := range runs {
+		if r.State == results.Unfinished {
+			if err := os.RemoveAll(filepath.Join(r.Dir.Path(), "data")); err != nil {
+				return fmt.Errorf("remove disks of a killed trial: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // brokenMax is how many trials in a row may break before the soak gives up.
@@ -128,6 +147,9 @@ func (s *soak) loop(out string) error {
 		}
 	}
 	worst := s.log.worst()
+	if s.log.elapsed() < s.lasting {
+		worst = max(worst, checker.Unknown) // interrupted, or convicted
+	}
 	s.say("%s  %s", strings.ToUpper(worst.String()), s.log.counts())
 	return verdictExit(worst)
 }
@@ -150,11 +172,12 @@ func (s *soak) say(format string, args ...any) {
 func (s *soak) retain(out string) error {
 	kept := map[checker.Status]int{checker.Invalid: math.MinInt}
 	for _, t := range slices.Backward(s.log.trials) {
-		if kept[t.Status]++; kept[t.Status] <= s.keep || t.Dir == "" {
+		name := filepath.Base(t.Dir)
+		// The log may have been tampered with: nothing but a run in out is removed.
+		if kept[t.Status]++; kept[t.Status] <= s.keep || !results.IsRunName(name) {
 			continue
 		}
-		// The log may have been tampered with: nothing but a directory in out is removed.
-		if err := os.RemoveAll(filepath.Join(out, filepath.Base(t.Dir))); err != nil {
+		if err := os.RemoveAll(filepath.Join(out, name)); err != nil {
 			return fmt.Errorf("remove run: %w", err)
 		}
 	}

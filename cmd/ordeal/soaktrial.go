@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -44,6 +45,9 @@ func reason(r string) string {
 	return fmt.Sprintf("  %q", r)
 }
 
+// hangs is how long a trial may take beyond its load before it is killed and counts as broken.
+const hangs = 15 * time.Minute
+
 // trialArgs are the arguments that all trials of the soak share.
 func (s *soak) trialArgs() []string {
 	args := slices.Clone(s.args)
@@ -74,7 +78,9 @@ func (s *soak) runTrial(t *soakTrial, out string) error {
 	}
 	args := append([]string{"run"}, s.trialArgs()...)
 	args = append(args, "--json", "--seed", strconv.FormatUint(t.Seed, 10), "--faults", t.Faults, "--out", out)
-	cmd := exec.CommandContext(s.cmd.Context(), self, args...)
+	ctx, cancel := context.WithTimeout(s.cmd.Context(), s.flags.timeOfLoad+hangs)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, self, args...)
 	var complaint bytes.Buffer
 	cmd.Stderr = &tail{buf: &complaint}
 	stdout, err := cmd.StdoutPipe()

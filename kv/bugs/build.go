@@ -53,7 +53,7 @@ func run(ctx context.Context, args ...string) (string, error) {
 	var out, problems bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &problems
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("go %s: %w: %s", args[0], err, strings.TrimSpace(problems.String()))
+		return "", fmt.Errorf("go %s: %w: %s", args[0], errors.Join(ctx.Err(), err), strings.TrimSpace(problems.String()))
 	}
 	return out.String(), nil
 }
