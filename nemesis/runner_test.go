@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +18,7 @@ import (
 
 // fake is a cluster that notes what is done to it.
 type fake struct {
+	mu      sync.Mutex
 	start   time.Time
 	log     []string
 	fail    string // the call that fails, after it has had its effect
@@ -32,7 +34,11 @@ func newFake() *fake {
 	return &fake{start: time.Now(), down: map[string]bool{}, stopped: map[string]bool{}}
 }
 
-func (f *fake) note(parts ...string) error {
+// note logs a call with its effect.
+func (f *fake) note(effect func(), parts ...string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	effect()
 	call := strings.Join(parts, " ")
 	f.log = append(f.log, call)
 	if call == f.panics {
@@ -54,40 +60,50 @@ func (f *fake) PID(n string) int {
 	return 100 + f.starts
 }
 
-func (f *fake) Stopped(n string) bool { return f.stopped[n] }
+func (f *fake) Stopped(n string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.stopped[n]
+}
+
+func (f *fake) PID(n string) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down[n] {
+		return 0
+	}
+	return 100 + f.starts
+}
 
 func (f *fake) Kill(_ context.Context, n string) error {
-	f.down[n] = true
-	return f.note("kill", n)
+	return f.note(func() { f.down[n] = true }, "kill", n)
 }
 
 func (f *fake) Start(_ context.Context, n string) error {
-	f.down[n] = false
-	f.starts++
-	return f.note("start", n)
+	return f.note(func() { f.down[n] = false; f.starts++ }, "start", n)
 }
 
 func (f *fake) Pause(_ context.Context, n string) error {
-	f.stopped[n] = true
-	return f.note("pause", n)
+	return f.note(func() { f.stopped[n] = true }, "pause", n)
 }
 
 func (f *fake) Resume(_ context.Context, n string) error {
-	f.stopped[n] = false
-	return f.note("resume", n)
+	return f.note(func() { f.stopped[n] = false }, "resume", n)
 }
 
-func (f *fake) Cut(_ context.Context, _ string, _ [][2]string) error {
-	return f.note("cut")
-}
-
-func (f *fake) Heal(context.Context, string) error              { return f.note("heal") }
+func (f *fake) Cut(context.Context, string, [][2]string) error  { return f.note(func() {}, "cut") }
+func (f *fake) Heal(context.Context, string) error              { return f.note(func() {}, "heal") }
 func (f *fake) Dropped(context.Context, string) (uint64, error) { return f.dropped, nil }
 
 func (f *fake) runner() *Runner {
 	return &Runner{
 		Cluster: f, Seed: 1, Elapsed: func() time.Duration { return time.Since(f.start) },
-		Record: func(e history.Event) { e.Index = len(f.events); f.events = append(f.events, e) },
+		Record: func(e history.Event) {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			e.Index = len(f.events)
+			f.events = append(f.events, e)
+		},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -55,12 +56,11 @@ func answerOK(conn net.Conn, _ *http.Request) bool {
 func TestARequestIsSentOnce(t *testing.T) {
 	// The server answers the first request of a connection, then drops it at the second: what net/http's
 	// client would send again.
-	seen := map[string]bool{}
+	var seen sync.Map // connections, by address
 	addr, requests := serve(t, func(conn net.Conn, r *http.Request) bool {
-		if seen[conn.RemoteAddr().String()] {
+		if _, again := seen.LoadOrStore(conn.RemoteAddr().String(), true); again {
 			return false
 		}
-		seen[conn.RemoteAddr().String()] = true
 		return answerOK(conn, r)
 	})
 	c := httpConn{addr: addr}
@@ -87,9 +87,9 @@ func TestRefusedIsDefinite(t *testing.T) {
 
 func TestTimeoutIsIndefiniteAndALateAnswerIsNotTaken(t *testing.T) {
 	late := make(chan struct{})
-	n := 0
+	var n atomic.Int64
 	addr, _ := serve(t, func(conn net.Conn, r *http.Request) bool {
-		if n++; n == 1 {
+		if n.Add(1) == 1 {
 			<-late // the first request is answered only when the second has been sent
 			_, _ = fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate")
 			return true
@@ -110,10 +110,9 @@ func TestTimeoutIsIndefiniteAndALateAnswerIsNotTaken(t *testing.T) {
 }
 
 func TestBytesThatNobodyAskedForAreNotAnAnswer(t *testing.T) {
-	first := true
+	var answered atomic.Bool
 	addr, _ := serve(t, func(conn net.Conn, r *http.Request) bool {
-		if first {
-			first = false
+		if !answered.Swap(true) {
 			const two = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"
 			_, err := fmt.Fprint(conn, two)
 			return err == nil
