@@ -53,13 +53,6 @@ func (f *fake) note(effect func(), parts ...string) error {
 func (f *fake) Nodes() []string               { return cluster(3) }
 func (f *fake) Leader(context.Context) string { return "n2" }
 
-func (f *fake) PID(n string) int {
-	if f.down[n] {
-		return 0
-	}
-	return 100 + f.starts
-}
-
 func (f *fake) Stopped(n string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
