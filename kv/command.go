@@ -1,114 +1,152 @@
 package kv
 
 import (
-	"encoding/binary"
+	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 )
 
-// Op is what a command does to its key.
-type Op byte
+// Kind is what an operation does to its key.
+type Kind string
 
-// The operations. Get never enters the log.
+// The kinds. Get never enters the log, unless in a transaction that also writes.
 const (
-	Get Op = iota + 1
-	Put
-	Delete
+	Get    Kind = "get"
+	Put    Kind = "put"
+	Delete Kind = "delete"
+	Append Kind = "append" // Value goes to the end of what is there
+	Add    Kind = "add"    // Delta is added to what is there, a decimal integer; the result is the sum
+	Open   Kind = "open"   // a session, whose number is the revision of the result; no key
 )
 
-// Match is the condition under which a command takes effect.
-type Match byte
+// Op is one operation on one key. An absent key counts as empty to Append, as 0 to Add.
+type Op struct {
+	Kind  Kind   `json:"op"`
+	Key   []byte `json:"key,omitempty"`
+	Value []byte `json:"value,omitempty"`
+	Delta int64  `json:"delta,omitempty"`
+}
 
-// The conditions.
-const (
-	Always     Match = iota
-	IfValue          // the key exists with the value Old
-	IfRevision       // the key's last change has the index Rev; 0 means absent
-)
+// Cond is a condition on one key: its value is Value, or, if Rev is given, the index of its last change
+// is Rev; 0 means that it is absent.
+type Cond struct {
+	Key   []byte  `json:"key"`
+	Value []byte  `json:"value,omitempty"`
+	Rev   *uint64 `json:"rev,omitempty"`
+}
 
-// Command is one operation on one key.
+// Command is one transaction: if all conditions hold Then is carried out, otherwise Else; all of it or, if
+// one operation cannot be, nothing. Its JSON is what clients send to /txn and what stands in the log.
+//
+// A command of a session (0: none) is applied once, however often it is sent: see session.
 type Command struct {
-	Op    Op
-	If    Match
-	Rev   uint64
-	Key   string
-	Old   []byte
-	Value []byte
+	Session uint64 `json:"session,omitempty"`
+	Seq     uint64 `json:"seq,omitempty"`
+	If      []Cond `json:"if,omitempty"`
+	Then    []Op   `json:"then,omitempty"`
+	Else    []Op   `json:"else,omitempty"`
+}
+
+// Result is what an operation found or made.
+type Result struct {
+	Found bool   `json:"found"`           // the key exists; delete: it existed
+	Value []byte `json:"value,omitempty"` // of a get or an add
+	Rev   uint64 `json:"rev"`             // index of the key's last change; 0: absent
+}
+
+// reads says whether a command changes nothing: it need not enter the log.
+func (c *Command) reads() bool {
+	for _, op := range append(c.Then[:len(c.Then):len(c.Then)], c.Else...) {
+		if op.Kind != Get {
+			return false
+		}
+	}
+	return c.Session == 0
+}
+
+// check gives the reason why a command is refused.
+func (c *Command) check() *Error {
+	if n := len(c.If) + len(c.Then) + len(c.Else); n > MaxTxnOps || len(c.Then)+len(c.Else) == 0 {
+		return refusal(CodeBadRequest, fmt.Sprintf("a transaction has 1 to %d conditions and operations", MaxTxnOps))
+	}
+	keys := make([][]byte, 0, 2)
+	for _, cond := range c.If {
+		keys = append(keys, cond.Key)
+	}
+	for _, op := range append(c.Then[:len(c.Then):len(c.Then)], c.Else...) {
+		switch op.Kind {
+		case Get, Put, Delete, Append, Add:
+			keys = append(keys, op.Key)
+		case Open:
+			if len(c.Then) != 1 || len(c.If)+len(c.Else) > 0 || c.Session != 0 {
+				return refusal(CodeBadRequest, "a session is opened alone")
+			}
+		default:
+			return refusal(CodeBadRequest, fmt.Sprintf("unknown operation %q", op.Kind))
+		}
+		if len(op.Value) > MaxValueBytes {
+			return refusal(CodeValueTooLarge, fmt.Sprintf("value longer than %d bytes", MaxValueBytes))
+		}
+	}
+	for _, key := range keys {
+		if len(key) == 0 {
+			return refusal(CodeBadRequest, "empty key")
+		}
+		if len(key) > MaxKeyBytes {
+			return refusal(CodeKeyTooLarge, fmt.Sprintf("key longer than %d bytes", MaxKeyBytes))
+		}
+	}
+	return nil
 }
 
 // proposalID names one proposal, in all logs and for all time. The boot number is drawn at each
 // start: without it a node that counts from 1 again would take an earlier life's entry, applied late,
 // for the answer to a new request.
-type proposalID struct{ node, boot, seq uint64 }
-
-// commandFormat is the first byte of every encoded command, so that a later format can be told apart.
-const commandFormat = 1
-
-var errBadCommand = errors.New("malformed command")
-
-// encode gives the bytes that go into the log: format, op, condition, id, rev, key, old, value.
-func (c *Command) encode(id proposalID) []byte {
-	b := make([]byte, 0, 48+len(c.Key)+len(c.Old)+len(c.Value))
-	b = append(b, commandFormat, byte(c.Op), byte(c.If))
-	b = binary.BigEndian.AppendUint64(b, id.node)
-	b = binary.BigEndian.AppendUint64(b, id.boot)
-	b = binary.BigEndian.AppendUint64(b, id.seq)
-	b = binary.AppendUvarint(b, c.Rev)
-	b = appendBytes(b, []byte(c.Key))
-	b = appendBytes(b, c.Old)
-	return append(b, c.Value...)
+type proposalID struct {
+	Node uint64 `json:"n"`
+	Boot uint64 `json:"b"`
+	Seq  uint64 `json:"s"`
 }
 
-// decodeCommand is the inverse of encode. The slices of the result alias data.
-func decodeCommand(data []byte) (proposalID, Command, error) {
-	const fixed = 3 + 3*8
-	if len(data) < fixed || data[0] != commandFormat {
-		return proposalID{}, Command{}, errBadCommand
-	}
-	c := Command{Op: Op(data[1]), If: Match(data[2])}
-	id := proposalID{
-		node: binary.BigEndian.Uint64(data[3:]),
-		boot: binary.BigEndian.Uint64(data[11:]),
-		seq:  binary.BigEndian.Uint64(data[19:]),
-	}
-	r := reader{rest: data[fixed:]}
-	c.Rev = r.uvarint()
-	c.Key = string(r.bytes())
-	c.Old = r.bytes()
-	c.Value = r.rest
-	if r.bad || (c.Op != Put && c.Op != Delete) || c.If > IfRevision {
-		return proposalID{}, Command{}, errBadCommand
-	}
-	return id, c, nil
+// entry is what stands in the log: a command, or, as the context of a change of membership, a Change.
+type entry struct {
+	ID proposalID `json:"id"`
+	Command
+	Change *Change `json:"change,omitempty"`
 }
 
-func appendBytes(b, p []byte) []byte {
-	return append(binary.AppendUvarint(b, uint64(len(p))), p...)
+// encode gives the entry of a request. Nothing in it can fail to be JSON.
+func (r *Request) encode(id proposalID) []byte {
+	data, _ := json.Marshal(entry{ID: id, Command: r.Command, Change: r.Change})
+	return data
 }
 
-// reader takes uvarints and length-prefixed strings off a buffer. After the first malformed one it
-// returns zero values, so that the caller checks once, at the end.
-type reader struct {
-	rest []byte
-	bad  bool
-}
-
-func (r *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.bad, r.rest = true, nil
-		return 0
+// decodeEntry is the inverse of encode.
+func decodeEntry(data []byte) (entry, error) {
+	var e entry
+	if err := decodeJSON(data, &e); err != nil {
+		return e, err
 	}
-	r.rest = r.rest[n:]
-	return v
+	if e.Change != nil {
+		return e, nil
+	}
+	if err := e.check(); err != nil {
+		return e, errors.New(err.Text)
+	}
+	return e, nil
 }
 
-func (r *reader) bytes() []byte {
-	n := r.uvarint()
-	if n > uint64(len(r.rest)) {
-		r.bad, r.rest = true, nil
-		return nil
+// decodeJSON takes one value, and no field that it does not know: a misspelt condition must not become an
+// unconditional write.
+func decodeJSON(data []byte, to any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(to); err != nil {
+		return err
 	}
-	p := r.rest[:n:n]
-	r.rest = r.rest[n:]
-	return p
+	if d.More() {
+		return errors.New("more than one value")
+	}
+	return nil
 }

@@ -30,6 +30,7 @@ type Write struct {
 
 // Image is what a disk holds when a replica starts on it.
 type Image struct {
+	ID       uint64 // the replica's
 	Hard     *pb.HardState
 	Snapshot *pb.Snapshot
 	Entries  []*pb.Entry
@@ -38,19 +39,21 @@ type Image struct {
 // Transport carries messages to other nodes. It may lose them, it must not block.
 type Transport interface {
 	Send(m *pb.Message)
+	SetPeers(m Members) // from now on
 }
 
-// Journal is told what a replica does to its state; see ApplyLog.
+// Journal is told what a replica does to its state: replicas agree if their journals do.
 type Journal interface {
-	Boot(from uint64)
-	Apply(index, term uint64, data []byte)
-	Restore(index, term uint64)
-	Leader(term uint64)
+	Boot(from uint64)                      // it starts with the state at index from
+	Apply(index, term uint64, data []byte) // an entry
+	Restore(index, term uint64)            // a snapshot from the leader replaced the state
+	Leader(term uint64)                    // it leads; no message has said so yet
+	Flush() error                          // once a tick
 }
 
 // CoreConfig is what a Core is given from outside.
 type CoreConfig struct {
-	ID             uint64
+	ID             uint64 // set from the disk
 	Boot           uint64 // random, new at each start
 	ElectionTicks  int
 	HeartbeatTicks int
@@ -58,7 +61,7 @@ type CoreConfig struct {
 	Storage        Storage
 	Transport      Transport
 	Journal        Journal
-	Logger         raft.Logger // for the core's own lines, and raft's warnings
+	Logger         raft.Logger
 }
 
 // Core is one replica without its surroundings: no goroutine, no clock, no I/O of its own. It is driven
@@ -71,9 +74,12 @@ type Core struct {
 	state *state
 
 	conf        *pb.ConfState // membership at the applied index
+	changing    bool          // this leader has proposed another
+	removed     bool          // this node is no member any more
 	applied     uint64
 	appliedTerm uint64 // of the entry at the applied index
 	snapshot    uint64 // index of the newest snapshot
+	snapshotDue bool   // membership has changed: one that joins must find itself in what it is sent
 
 	hard    *pb.HardState // newest, ahead of the disk at times
 	synced  *pb.HardState // of the last write
@@ -97,8 +103,10 @@ func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
 		return nil, fmt.Errorf("load snapshot: %w", err)
 	}
 	mem := raft.NewMemoryStorage()
-	if err := mem.ApplySnapshot(disk.Snapshot); err != nil {
-		return nil, fmt.Errorf("load snapshot: %w", err)
+	if disk.Snapshot.GetMetadata().GetIndex() > 0 { // else it joins, and has nothing yet
+		if err := mem.ApplySnapshot(disk.Snapshot); err != nil {
+			return nil, fmt.Errorf("load snapshot: %w", err)
+		}
 	}
 	if err := mem.Append(disk.Entries); err != nil {
 		return nil, fmt.Errorf("load log: %w", err)
@@ -108,16 +116,17 @@ func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
 	}
 	meta := disk.Snapshot.GetMetadata()
 	rn, err := raft.NewRawNode(&raft.Config{
-		ID: cfg.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: cfg.HeartbeatTicks,
+		ID: disk.ID, ElectionTick: cfg.ElectionTicks, HeartbeatTick: cfg.HeartbeatTicks,
 		Storage: mem, Applied: meta.GetIndex(), AsyncStorageWrites: true,
 		MaxSizePerMsg: 1 << 20, MaxCommittedSizePerReady: 4 << 20, MaxUncommittedEntriesSize: 64 << 20,
 		MaxInflightMsgs: 256, MaxInflightBytes: 16 << 20,
-		PreVote: true, CheckQuorum: true, ReadOnlyOption: raft.ReadOnlySafe,
-		Logger: quiet{cfg.Logger},
+		PreVote: true, CheckQuorum: true, ReadOnlyOption: raft.ReadOnlySafe, StepDownOnRemoval: true,
+		Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
 	}
+	cfg.ID = disk.ID
 	c := &Core{
 		cfg: cfg, raft: rn, mem: mem, state: st,
 		conf: meta.GetConfState(), snapshot: meta.GetIndex(),
@@ -126,17 +135,23 @@ func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
 		writes: writes{waiting: make(map[uint64]write)},
 	}
 	cfg.Journal.Boot(c.applied)
+	_, member := st.members.Addrs[cfg.ID]
+	c.removed = !member
+	c.setMembers(st.members)
 	return c, c.Process()
 }
 
 // Tick moves raft's clock by one tick and answers the requests whose deadline has passed.
 func (c *Core) Tick(now time.Time) {
 	c.ticks++
-	c.raft.Tick()
+	if !c.removed { // else it would ask for votes for ever
+		c.raft.Tick()
+	}
 	c.sweepWrites(func(w write) bool { return c.overdue(w.Request, now) })
 	c.expireReads(now)
 	if c.ticks%uint64(2*c.cfg.HeartbeatTicks) == 0 {
 		c.retryReads()
+		c.promoteLearners()
 	}
 }
 
@@ -147,11 +162,16 @@ func (c *Core) Step(m *pb.Message) {
 	}
 }
 
-// Submit takes in a client's request.
+// Submit takes in a client's request, which must be sound: see Command.check.
 func (c *Core) Submit(r *Request) {
-	if r.Op == Get {
-		c.reads.unasked = append(c.reads.unasked, r)
-	} else {
+	switch {
+	case c.removed:
+		c.answer(r, Response{Err: refusal(CodeRemoved, "removed from the cluster")})
+	case r.Change != nil:
+		c.change(r)
+	case r.reads():
+		c.submitRead(r)
+	default:
 		c.writes.unproposed = append(c.writes.unproposed, r)
 	}
 }
@@ -182,14 +202,12 @@ func (c *Core) answer(r *Request, res Response) {
 func (c *Core) overdue(r *Request, now time.Time) bool {
 	switch {
 	case r.finished:
-	case r.gone.Load():
-		r.finished = true
 	case now.Before(r.Deadline):
 		return false
 	case c.leader == raft.None:
-		c.answer(r, Response{Err: loss(r.Op, CodeNoLeader, "no leader until the deadline")})
+		c.answer(r, Response{Err: loss(r, CodeNoLeader, "no leader until the deadline")})
 	default:
-		c.answer(r, Response{Err: loss(r.Op, CodeTimeout, "no answer until the deadline")})
+		c.answer(r, Response{Err: loss(r, CodeTimeout, "no answer until the deadline")})
 	}
 	return true
 }

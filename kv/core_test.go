@@ -9,7 +9,6 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/stretchr/testify/require"
-	"go.etcd.io/raft/v3"
 )
 
 // TestCore plays the stories in testdata/core. The language, one verb a line:
@@ -64,8 +63,8 @@ func play(t *testing.T, s *sim, words []string) *sim {
 		s.status()
 	case "tick":
 		s.tick(number(t, args[0]), int(number(t, args[1])))
-	case "put", "get", "delete":
-		s.submit(number(t, args[0]), request(t, verb, args[1:]))
+	case "put", "get", "delete", "append", "add":
+		s.submit(number(t, args[0]), verb+" "+args[1], request(t, verb, args[1:]))
 	default:
 		for _, a := range args {
 			s.each(verb, number(t, a))
@@ -106,19 +105,32 @@ func (s *sim) status() {
 	}
 }
 
-func request(t *testing.T, verb string, args []string) Command {
-	cmd := Command{Op: map[string]Op{"get": Get, "put": Put, "delete": Delete}[verb], Key: args[0]}
+// request reads KEY [VALUE] [old=V] [rev=N] [session=N,SEQ] [mode=M].
+func request(t *testing.T, verb string, args []string) *Request {
+	op := Op{Kind: Kind(verb), Key: []byte(args[0])}
+	req := new(Request)
 	for _, a := range args[1:] {
-		switch name, value, named := strings.Cut(a, "="); {
+		name, value, named := strings.Cut(a, "=")
+		switch {
+		case !named && op.Kind == Add:
+			op.Delta = int64(number(t, a))
 		case !named:
-			cmd.Value = []byte(a)
-		case name == "old":
-			cmd.If, cmd.Old = IfValue, []byte(value)
+			op.Value = []byte(a)
+		case name == "session":
+			_, err := fmt.Sscanf(value, "%d,%d", &req.Session, &req.Seq)
+			require.NoError(t, err)
+		case name == "mode":
+			req.Mode = Mode(value)
 		default:
-			cmd.If, cmd.Rev = IfRevision, number(t, value)
+			cond := Cond{Key: op.Key, Value: []byte(value)}
+			if name == "rev" {
+				cond.Rev = new(number(t, value))
+			}
+			req.If, req.Else = []Cond{cond}, []Op{{Kind: Get, Key: op.Key}}
 		}
 	}
-	return cmd
+	req.Then = []Op{op}
+	return req
 }
 
 func number(t *testing.T, word string) uint64 {
@@ -135,30 +147,12 @@ func TestReadsAreBatched(t *testing.T) {
 	s.settle()
 	r, answers := s.replicas[2], 0
 	for range 10 {
-		r.core.Submit(&Request{Command: Command{Op: Get, Key: "k"}, Done: func(Response) { answers++ }})
+		req := request(t, "get", []string{"k"})
+		req.Done = func(Response) { answers++ }
+		r.core.Submit(req)
 	}
 	s.process(r)
 	require.Len(t, s.network, 1)
 	s.settle()
 	require.Equal(t, 10, answers)
-}
-
-// TestAbandonedRequestsAreDropped: nobody waits, so nothing is kept and nobody is called.
-func TestAbandonedRequestsAreDropped(t *testing.T) {
-	s := newSim(t, 3, 1000)
-	s.each("campaign", 1)
-	s.settle()
-	for _, op := range []Op{Get, Put} {
-		req := &Request{Command: Command{Op: op, Key: "k"}, Deadline: s.now.AddDate(1, 0, 0), Done: func(Response) {
-			t.Error("answered")
-		}}
-		s.replicas[2].core.Submit(req)
-		s.process(s.replicas[2])
-		req.Abandon()
-	}
-	s.network = nil
-	s.tick(2, 1)
-	require.Empty(t, s.replicas[2].core.writes.waiting)
-	require.Equal(t, raft.StateFollower, s.replicas[2].core.role)
-	require.Empty(t, s.replicas[2].core.reads.asked[0].reads)
 }

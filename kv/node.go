@@ -4,24 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
 	"net/http"
+	"os"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// Config is what a node is started with. Start itself sets the core's Storage, Transport and Journal.
+// Config is what a node is started with. The core's Storage and Transport are set by Start.
 type Config struct {
-	CoreConfig
-	Peers          map[uint64]string // all members, this node included: host:port
+	CoreConfig                       // ID is the number in Peers; 0: it joins a cluster that lives
+	Peers          map[uint64]string // the members at the cluster's birth, this node included, or some to ask: host:port
 	Dir            string
-	ApplyLog       string // path; empty: none
 	Listen         string // host:port
+	Advertise      string // host:port at which the others reach this node
 	Tick           time.Duration
 	RequestTimeout time.Duration
 }
@@ -34,66 +35,99 @@ type Node struct {
 	cfg       Config
 	core      *Core
 	disk      *disk
-	journal   *ApplyLog
 	transport transport
+	mux       http.Handler
 	server    http.Server
 	inbox     chan func(*Core)
 	writes    chan *Write
-	saver     sync.WaitGroup
-	open      atomic.Int64  // requests
-	term      atomic.Uint64 // the core's, for answers that it had no part in
-	applied   atomic.Uint64
-	ctx       context.Context // ends when the node is to stop
-	cancel    context.CancelFunc
-	stopped   chan struct{}
-	err       error // why it stopped; to be read after stopped
+	others    sync.WaitGroup
+	ready     atomic.Bool  // it is a member, or was
+	open      atomic.Int64 // requests
+	// What the core has last said, for those who do not ask it.
+	id, term, applied atomic.Uint64
+	members           atomic.Pointer[Members]
+
+	ctx     context.Context // ends when the node is to stop
+	cancel  context.CancelFunc
+	stopped chan struct{}
+	err     error // why it stopped; to be read after stopped
 }
 
-// Start opens the node's disk, applies what is known to be committed, and only then begins to serve.
-func Start(cfg Config) (*Node, error) {
+// Start opens the node's disk and begins to serve. A node that is no member yet, because its cluster is
+// not born or because it joins, refuses requests until it is.
+func Start(cfg Config) (_ *Node, err error) {
 	n := &Node{
 		cfg: cfg, inbox: make(chan func(*Core), inboxSize), writes: make(chan *Write, 1),
 		stopped: make(chan struct{}),
 	}
-	var image Image
-	var err error
-	if n.journal, err = OpenApplyLog(cfg.ApplyLog); err != nil {
-		return nil, fmt.Errorf("apply log: %w", err)
+	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
+		return nil, err
 	}
-	n.disk, image, err = openDisk(cfg.Dir, cfg.ID, slices.Sorted(maps.Keys(cfg.Peers)))
-	if err != nil {
-		return nil, errors.Join(err, n.journal.Close())
-	}
-	if err := n.serve(image); err != nil {
-		return nil, errors.Join(err, n.journal.Close(), n.disk.db.Close())
-	}
-	return n, nil
-}
-
-func (n *Node) serve(image Image) (err error) {
-	n.cfg.Storage, n.cfg.Transport, n.cfg.Journal = n, &n.transport, n.journal
-	if n.core, err = NewCore(n.cfg.CoreConfig, image); err != nil {
-		return err
-	}
+	n.mux = n.routes()
 	n.ctx, n.cancel = context.WithCancel(context.Background())
-	listener, err := new(net.ListenConfig).Listen(n.ctx, "tcp", n.cfg.Listen)
-	if err != nil {
-		n.cancel()
-		return err
+	var image *Image
+	if n.disk, image, err = openDisk(cfg.Dir); err != nil {
+		return nil, err
 	}
-	n.transport.lost = func(id uint64) { n.post(func(c *Core) { c.Unreachable(id) }) }
-	n.transport.sent = func(id uint64, ok bool) { n.mustPost(func(c *Core) { c.SnapshotSent(id, ok) }) }
-	n.transport.warn = n.cfg.Logger.Warningf
-	n.transport.start(n.ctx, n.cfg.ID, n.cfg.Peers)
+	listener, err := new(net.ListenConfig).Listen(n.ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return nil, errors.Join(err, n.disk.close())
+	}
 	n.server = http.Server{Handler: n, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute}
-	n.saver.Go(n.saveAll)
-	go n.run()
-	go func() {
+	n.others.Go(func() {
 		if err := n.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			n.mustPost(func(*Core) { panic(fmt.Sprintf("listener: %v", err)) })
 		}
-	}()
+	})
+	go n.run(image)
+	return n, nil
+}
+
+// prepare makes the core, from an image that it first has to find if the disk has none.
+func (n *Node) prepare(image *Image) (err error) {
+	if image == nil {
+		begin := n.beBorn
+		if n.cfg.ID == 0 {
+			begin = n.join
+		}
+		if image, err = begin(); err != nil {
+			return err
+		}
+		if err := createDisk(n.cfg.Dir, image); err != nil {
+			return err
+		}
+		if n.disk, image, err = openDisk(n.cfg.Dir); err != nil {
+			return err
+		}
+	}
+	n.id.Store(image.ID)
+	n.transport.lost = func(id uint64) { n.post(func(c *Core) { c.Unreachable(id) }) }
+	n.transport.sent = func(id uint64, ok bool) { n.mustPost(func(c *Core) { c.SnapshotSent(id, ok) }) }
+	n.transport.gone = func() { n.mustPost((*Core).Removed) }
+	n.transport.warn = n.cfg.Logger.Warningf
+	n.transport.start(n.ctx, image.ID)
+	n.cfg.Storage, n.cfg.Transport = n, n
+	if n.core, err = NewCore(n.cfg.CoreConfig, *image); err != nil {
+		return err
+	}
+	n.others.Go(n.saveAll)
+	n.ready.Store(true)
 	return nil
+}
+
+// Send implements Transport.
+func (n *Node) Send(m *pb.Message) { n.transport.Send(m) }
+
+// SetPeers implements Transport.
+func (n *Node) SetPeers(m Members) {
+	n.members.Store(&m)
+	n.transport.setPeers(m.Addrs)
+}
+
+// banned says whether a node was a member once, and is none any more.
+func (n *Node) banned(id uint64) bool {
+	m := n.members.Load()
+	return m != nil && id <= m.Last && m.Addrs[id] == ""
 }
 
 // Stop ends the node, waits for its end, and returns the error that ended it, if there was one.
@@ -107,26 +141,38 @@ func (n *Node) Stop() error {
 func (n *Node) Stopped() <-chan struct{} { return n.stopped }
 
 // run is the node's life. Whatever ends it, the open requests are answered and the files closed.
-func (n *Node) run() {
-	err := n.loop()
+func (n *Node) run(image *Image) {
+	err := n.live(image)
+	if n.ctx.Err() != nil {
+		err = nil // it was stopped, whatever it was doing
+	}
 	n.cancel()
 	n.transport.wait()
-	n.saver.Wait()
 	moment, done := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer done()
 	_ = n.server.Shutdown(moment) // what has not been answered in that time is cut off
-	n.err = errors.Join(err, n.server.Close(), n.journal.Close(), n.disk.db.Close())
+	n.err = errors.Join(err, n.server.Close())
+	n.others.Wait()
+	n.err = errors.Join(n.err, n.disk.close())
 	close(n.stopped)
 }
 
-// loop drives the core. raft and bbolt panic when what they were promised does not hold; the node ends
-// then, as with any error here, and says so.
-func (n *Node) loop() (err error) {
+// live is prepare and loop. raft panics when what it was promised does not hold; the node ends then, as with
+// any error here, and says so.
+func (n *Node) live(image *Image) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v\n%s", p, debug.Stack())
 		}
 	}()
+	if err := n.prepare(image); err != nil {
+		return err
+	}
+	return n.loop()
+}
+
+// loop drives the core.
+func (n *Node) loop() error {
 	ticker := time.NewTicker(n.cfg.Tick)
 	defer ticker.Stop()
 	for {
@@ -135,8 +181,8 @@ func (n *Node) loop() (err error) {
 			return nil
 		case now := <-ticker.C:
 			n.core.Tick(now)
-			if err := n.journal.Flush(); err != nil {
-				return fmt.Errorf("apply log: %w", err)
+			if err := n.cfg.Journal.Flush(); err != nil {
+				return fmt.Errorf("journal: %w", err)
 			}
 		case event := <-n.inbox:
 			n.drain(event)

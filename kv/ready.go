@@ -3,8 +3,6 @@ package kv
 import (
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 )
@@ -43,8 +41,8 @@ func (c *Core) handle(rd raft.Ready) error {
 			c.cfg.Transport.Send(m)
 		}
 	}
-	c.askReads() // those that waited for a leader
 	c.confirmReads(rd.ReadStates)
+	c.askReads() // those that waited, for a leader or for their turn
 	c.serveReads()
 	if changed {
 		c.failOutlived()
@@ -63,6 +61,7 @@ func (c *Core) observe(rd raft.Ready) bool {
 	if rd.SoftState == nil {
 		return term != old
 	}
+	c.changing = c.changing && rd.RaftState == raft.StateLeader
 	if rd.RaftState == raft.StateLeader && (c.role != raft.StateLeader || term != old) {
 		c.cfg.Journal.Leader(term)
 	}
@@ -70,7 +69,6 @@ func (c *Core) observe(rd raft.Ready) bool {
 		c.retryReads()
 	}
 	c.leader, c.role = rd.Lead, rd.RaftState
-	c.cfg.Logger.Infof("term %d: %s, leader %d", term, roleName(c.role), c.leader)
 	return true
 }
 
@@ -81,11 +79,9 @@ func (c *Core) apply(rd raft.Ready) error {
 		c.cfg.Journal.Apply(e.GetIndex(), e.GetTerm(), e.GetData())
 		switch {
 		case e.GetType() == pb.EntryConfChangeV2:
-			cc := new(pb.ConfChangeV2)
-			if err := proto.Unmarshal(e.GetData(), cc); err != nil {
-				return fmt.Errorf("entry %d: %w", e.GetIndex(), err)
+			if err := c.applyChange(e.GetIndex(), e.GetData()); err != nil {
+				return err
 			}
-			c.conf = c.raft.ApplyConfChange(cc)
 		case len(e.GetData()) > 0: // a new leader's first entry is empty
 			c.applyCommand(e.GetIndex(), e.GetData())
 		}

@@ -1,43 +1,53 @@
 package kv
 
 import (
-	"cmp"
 	"net/http"
-	"sync/atomic"
 	"time"
 )
 
-// Limits on what a client may ask for.
+// Limits on what a client may ask for, and on what is kept for it.
 const (
 	MaxKeyBytes     = 1 << 10
 	MaxValueBytes   = 1 << 20
+	MaxTxnOps       = 128     // conditions and operations of one transaction
+	MaxTxnBytes     = 4 << 20 // of its JSON
 	MaxOpenRequests = 4096
+	MaxSessions     = 4096
+)
+
+// Mode is what a read promises.
+type Mode string
+
+// The modes. Lease is not safe: the leader's lease is measured in ticks, which a pause (a stopped process,
+// a suspended machine) stops, so a leader that was replaced meanwhile serves what was true before.
+const (
+	Linearizable Mode = "linearizable" // at least as new as all that was acknowledged before it began
+	Lease        Mode = "lease"        // that, as long as clocks run; the leader asks nobody
+	Local        Mode = "local"        // what this node has, however old
 )
 
 // Request is one client operation on its way through the core.
 type Request struct {
 	Command
+	Mode     Mode           // of a command that only reads; "" is Linearizable
+	Change   *Change        // if not nil, of the membership; Command is then empty
 	Deadline time.Time      // after it the core answers with a timeout
 	Done     func(Response) // called at most once, by the goroutine that drives the core
 
-	gone     atomic.Bool // nobody waits any more
-	finished bool        // answered or dropped; owned by the core
-	try      uint64      // reads: the newest ReadIndex that asks for this one
+	finished bool // it has been answered
 }
 
-// Abandon tells the core, from any goroutine, that nobody waits for the answer. It takes back nothing:
-// a write may still be applied.
-func (r *Request) Abandon() { r.gone.Store(true) }
+// harmless says that a request which was lost has changed nothing.
+func (r *Request) harmless() bool { return r.Change == nil && r.reads() }
 
 // Response is the answer to a Request.
 type Response struct {
-	Err      *Error // nil if the operation was carried out, or its condition did not hold
-	Conflict bool   // the condition did not hold; Value, Found and Revision tell what is there
-	Found    bool   // the key exists (get, put, conflict), or existed (delete)
-	Value    []byte // of a get or a conflict
-	Revision uint64 // index of the key's last change; a write's own index
-	Term     uint64 // the node's term when it answered
-	Applied  uint64 // the node's applied index when it answered
+	Err     *Error   // nil if the command was carried out
+	Else    bool     // a condition did not hold
+	Results []Result // of Then or Else, one for each operation
+	ID      uint64   // of a member that was added
+	Term    uint64   // the node's term when it answered
+	Applied uint64   // the node's applied index when it answered
 }
 
 // Error is a refusal or a loss, as clients see it. Definite promises that the operation has not happened
@@ -53,28 +63,49 @@ const (
 	CodeBadRequest    = "bad-request"
 	CodeKeyTooLarge   = "key-too-large"
 	CodeValueTooLarge = "value-too-large"
+	CodeNotANumber    = "not-a-number"   // add: what is there is not, or the sum would not be
+	CodeNoSession     = "no-session"     // it was never opened, or dropped for lack of use
+	CodeStaleSequence = "stale-sequence" // the session has had a later command
 	CodeOverloaded    = "overloaded"     // too many open requests
 	CodeBacklog       = "backlog"        // too many uncommitted bytes
 	CodeNoLeader      = "no-leader"      // the node knows of none
 	CodeLeaderChanged = "leader-changed" // since the write was proposed
+	CodeNotLeader     = "not-leader"     // only the leader changes the membership
+	CodeBusy          = "busy"           // another change is under way
+	CodeNotReady      = "not-ready"      // the learner lags too far behind, or too few voters would be left
+	CodeJoining       = "joining"        // the node is not a member yet
+	CodeRemoved       = "removed"        // the node is no member any more
 	CodeStopping      = "stopping"
 	CodeTimeout       = "timeout"
 )
 
 // status is the HTTP status of an error.
 func (e *Error) status() int {
-	statuses := map[string]int{
-		CodeBadRequest: http.StatusBadRequest, CodeTimeout: http.StatusGatewayTimeout,
-		CodeKeyTooLarge: http.StatusRequestEntityTooLarge, CodeValueTooLarge: http.StatusRequestEntityTooLarge,
-		CodeOverloaded: http.StatusTooManyRequests, CodeBacklog: http.StatusTooManyRequests,
+	switch e.Code {
+	case CodeBadRequest:
+		return http.StatusBadRequest
+	case CodeNoSession, CodeStaleSequence, CodeBusy, CodeNotReady:
+		return http.StatusConflict
+	case CodeRemoved:
+		return http.StatusGone
+	case CodeKeyTooLarge, CodeValueTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case CodeNotLeader:
+		return http.StatusMisdirectedRequest
+	case CodeNotANumber:
+		return http.StatusUnprocessableEntity
+	case CodeOverloaded, CodeBacklog:
+		return http.StatusTooManyRequests
+	case CodeTimeout:
+		return http.StatusGatewayTimeout
 	}
-	return cmp.Or(statuses[e.Code], http.StatusServiceUnavailable)
+	return http.StatusServiceUnavailable
 }
 
 // refusal is an error of something that has not happened and never will.
 func refusal(code, text string) *Error { return &Error{Code: code, Text: text, Definite: true} }
 
-// loss is an error of a request whose fate is unknown, unless it is a read.
-func loss(op Op, code, text string) *Error {
-	return &Error{Code: code, Text: text, Definite: op == Get}
+// loss is an error of a request whose fate is unknown, unless it would have changed nothing.
+func loss(r *Request, code, text string) *Error {
+	return &Error{Code: code, Text: text, Definite: r.harmless()}
 }

@@ -18,15 +18,15 @@ func (c *Core) save() bool {
 		return false
 	}
 	w := &Write{Hard: c.hard, Appends: c.unsaved}
-	compacts := c.applied-c.snapshot >= c.cfg.SnapshotEvery
+	compacts := c.applied-c.snapshot >= c.cfg.SnapshotEvery || c.snapshotDue
 	if !compacts && !c.mustSync() {
 		c.unsaved = nil
 		c.broken = c.saved(w)
 		return len(w.Appends) > 0
 	}
 	if compacts {
-		w.Snapshot, w.Drop = c.ownSnapshot(), c.applied-c.cfg.SnapshotEvery/2
-		c.snapshot = c.applied
+		w.Snapshot, w.Drop = c.ownSnapshot(), c.applied-min(c.applied, c.cfg.SnapshotEvery/2)
+		c.snapshot, c.snapshotDue = c.applied, false
 	}
 	c.writing, c.unsaved = w, nil
 	c.cfg.Storage.Save(w)
@@ -110,6 +110,7 @@ func (c *Core) restore(snap *pb.Snapshot) error {
 	}
 	meta := snap.GetMetadata()
 	c.state, c.conf = st, meta.GetConfState()
+	c.setMembers(st.members)
 	c.applied, c.appliedTerm, c.snapshot = meta.GetIndex(), meta.GetTerm(), meta.GetIndex()
 	c.cfg.Journal.Restore(meta.GetIndex(), meta.GetTerm())
 	return nil

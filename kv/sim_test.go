@@ -3,12 +3,14 @@ package kv
 import (
 	"fmt"
 	"io"
+	"log"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 )
@@ -32,6 +34,7 @@ type replica struct {
 	core    *Core // nil: crashed
 	disk    Image
 	pending *Write // begun, not on disk
+	members Members
 }
 
 func newSim(t *testing.T, size int, every uint64) *sim {
@@ -39,15 +42,18 @@ func newSim(t *testing.T, size int, every uint64) *sim {
 		t: t, every: every, replicas: make(map[uint64]*replica), cut: make(map[uint64]bool),
 		now: time.Unix(0, 0),
 	}
-	voters := make([]uint64, size)
+	voters, addrs := make([]uint64, size), make(map[uint64]string)
 	for i := range voters {
 		voters[i] = uint64(i + 1)
+		addrs[voters[i]] = fmt.Sprintf("host%d:1", i+1)
 	}
 	one := uint64(1)
 	for _, id := range voters {
+		st := newState()
+		st.members = Members{Addrs: addrs, Last: uint64(size)}
 		s.replicas[id] = &replica{s: s, id: id, disk: Image{
-			Hard: &pb.HardState{Term: &one, Commit: &one},
-			Snapshot: &pb.Snapshot{Data: newState().encode(), Metadata: &pb.SnapshotMetadata{
+			ID: id, Hard: &pb.HardState{Term: &one, Commit: &one},
+			Snapshot: &pb.Snapshot{Data: st.encode(), Metadata: &pb.SnapshotMetadata{
 				Index: &one, Term: &one, ConfState: &pb.ConfState{Voters: voters},
 			}},
 		}}
@@ -63,8 +69,8 @@ func (s *sim) start(id uint64) {
 	r := s.replicas[id]
 	var err error
 	r.core, err = NewCore(CoreConfig{
-		ID: id, Boot: s.boots, ElectionTicks: 10, HeartbeatTicks: 1, SnapshotEvery: s.every,
-		Storage: r, Transport: r, Journal: r, Logger: newLogger(io.Discard, id),
+		Boot: s.boots, ElectionTicks: 10, HeartbeatTicks: 1, SnapshotEvery: s.every,
+		Storage: r, Transport: r, Journal: r, Logger: discard(),
 	}, r.disk)
 	if err != nil {
 		s.t.Fatal(err)
@@ -78,6 +84,15 @@ func (s *sim) crash(id uint64) { s.replicas[id].core, s.replicas[id].pending = n
 func (r *replica) Send(m *pb.Message) {
 	r.s.network = append(r.s.network, proto.Clone(m).(*pb.Message))
 }
+
+// SetPeers implements Transport.
+func (r *replica) SetPeers(m Members) { r.members = m }
+
+// Flush implements Journal.
+func (r *replica) Flush() error { return nil }
+
+// discard is a logger of nothing.
+func discard() raft.Logger { return &raft.DefaultLogger{Logger: log.New(io.Discard, "", 0)} }
 
 // Save implements Storage.
 func (r *replica) Save(w *Write) { r.pending = w }
@@ -179,20 +194,38 @@ func (s *sim) tick(id uint64, n int) {
 }
 
 // submit sends a request; its answer goes into the story.
-func (s *sim) submit(id uint64, cmd Command) {
+func (s *sim) submit(id uint64, name string, req *Request) {
 	r := s.replicas[id]
-	name := map[Op]string{Get: "get", Put: "put", Delete: "delete"}[cmd.Op] + " " + cmd.Key
-	r.core.Submit(&Request{Command: cmd, Deadline: s.now.Add(2 * time.Second), Done: func(res Response) {
+	req.Deadline = s.now.Add(2 * time.Second)
+	req.Done = func(res Response) {
 		switch {
 		case res.Err != nil:
 			s.log("%d: %s: %s, definite %t", id, name, res.Err.Code, res.Err.Definite)
-		case res.Conflict:
-			s.log("%d: %s: is %q since %d", id, name, res.Value, res.Revision)
-		case cmd.Op == Get:
-			s.log("%d: %s: found %t %q since %d", id, name, res.Found, res.Value, res.Revision)
+		case req.Change != nil:
+			s.log("%d: %s: done", id, name)
 		default:
-			s.log("%d: %s: done by %d", id, name, res.Revision)
+			s.log("%d: %s: %s", id, name, describe(res))
 		}
-	}})
+	}
+	r.core.Submit(req)
 	s.process(r)
+}
+
+// describe tells the results of a command.
+func describe(res Response) string {
+	var parts []string
+	if res.Else {
+		parts = append(parts, "else")
+	}
+	for _, one := range res.Results {
+		switch {
+		case !one.Found:
+			parts = append(parts, "absent")
+		case one.Value == nil:
+			parts = append(parts, fmt.Sprintf("done by %d", one.Rev))
+		default:
+			parts = append(parts, fmt.Sprintf("%q since %d", one.Value, one.Rev))
+		}
+	}
+	return strings.Join(parts, ", ")
 }

@@ -4,127 +4,214 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"errors"
-	"maps"
+	"encoding/json"
+	"fmt"
+	"math"
 	"slices"
+	"strconv"
 )
 
-// state is the replicated state machine: a map, changed only by apply, in log order, by nothing but
-// the command and its index. Anything else (a clock, an iteration order) would let replicas differ.
+// state is the replicated state machine, changed only by apply, in log order, by nothing but the command
+// and its index. Anything else (a clock, an iteration order) would let replicas differ.
 type state struct {
-	items map[string]item
-	// hash is the sum of all items' sums. A sum does not depend on the order in which items came and
-	// went, so replicas at the same applied index compare equal whichever way they got there
+	items    map[string]item
+	sessions map[uint64]session
+	members  Members
+	// hash is the sum of the sums of all items and sessions. A sum does not depend on the order in which
+	// they came and went, so replicas at the same applied index compare equal whichever way they got there
 	// (replay or snapshot), and each apply updates it in constant time.
 	hash uint64
 }
 
 type item struct {
 	value []byte
-	rev   uint64 // index of the entry that wrote it
-	sum   uint64 // this item's share of state.hash
+	rev   uint64 // index of the entry that wrote it; 0: absent
+	sum   uint64 // its share of state.hash
 }
 
-// result is what a command or a read found.
-type result struct {
-	found    bool   // get, failed condition: the key exists; delete: it existed
-	conflict bool   // the condition did not hold, nothing changed
-	value    []byte // get and failed condition only
-	rev      uint64
+// session is what makes it safe to send a command again (Raft thesis, 6.3): the last command of a client,
+// and how it ended. A session must be opened, and the longest unused are dropped, by every replica alike;
+// a command of one that was dropped is refused, not applied a second time.
+type session struct {
+	Used    uint64  `json:"used"` // index of its last command
+	Seq     uint64  `json:"seq"`  // of its last command
+	Outcome outcome `json:"outcome"`
 }
 
-func newState() *state { return &state{items: make(map[string]item)} }
-
-func (s *state) get(key string) result {
-	it, ok := s.items[key]
-	return result{found: ok, value: it.value, rev: it.rev}
+// outcome is how a command ended.
+type outcome struct {
+	Refused string   `json:"refused,omitempty"` // code of the error; then nothing was changed
+	Else    bool     `json:"else,omitempty"`    // a condition did not hold
+	Results []Result `json:"results,omitempty"`
 }
 
-// apply carries out the command of the entry at index. The value is kept without a copy: log entries
-// are never changed.
-func (s *state) apply(index uint64, c *Command) result {
-	now := s.get(c.Key)
-	if !holds(c, now) {
-		now.conflict = true
-		return now
+func newState() *state {
+	return &state{items: make(map[string]item), sessions: make(map[uint64]session)}
+}
+
+// apply carries out the command of the entry at index.
+func (s *state) apply(index uint64, c *Command) outcome {
+	if c.Session == 0 {
+		return s.execute(index, c)
 	}
-	s.remove(c.Key)
-	if c.Op == Put {
-		s.put(c.Key, c.Value, index)
-		return result{found: true, rev: index}
+	last, ok := s.sessions[c.Session]
+	switch {
+	case !ok:
+		return outcome{Refused: CodeNoSession}
+	case c.Seq < last.Seq:
+		return outcome{Refused: CodeStaleSequence}
+	case c.Seq == last.Seq:
+		return last.Outcome
 	}
-	return result{found: now.found, rev: index}
+	out := s.execute(index, c)
+	s.setSession(c.Session, &session{Used: index, Seq: c.Seq, Outcome: out})
+	return out
 }
 
-func holds(c *Command, now result) bool {
-	switch c.If {
-	case IfValue:
-		return now.found && bytes.Equal(now.value, c.Old)
-	case IfRevision:
-		return now.rev == c.Rev
-	default:
-		return true
+func (s *state) execute(index uint64, c *Command) outcome {
+	var out outcome
+	ops := c.Then
+	if !s.holds(c.If) {
+		ops, out.Else = c.Else, true
 	}
+	before := make([]item, 0, len(ops))
+	for i := range ops {
+		key := string(ops[i].Key)
+		before = append(before, s.items[key])
+		res, refused := s.do(index, key, &ops[i])
+		if refused != "" {
+			for ; i >= 0; i-- {
+				s.set(string(ops[i].Key), before[i])
+			}
+			return outcome{Refused: refused}
+		}
+		out.Results = append(out.Results, res)
+	}
+	return out
 }
 
-func (s *state) put(key string, value []byte, rev uint64) {
-	it := item{value: value, rev: rev, sum: itemSum(key, value, rev)}
-	s.items[key] = it
-	s.hash += it.sum
+func (s *state) holds(conds []Cond) bool {
+	for _, c := range conds {
+		now := s.items[string(c.Key)]
+		if c.Rev != nil && *c.Rev != now.rev || c.Rev == nil && (now.rev == 0 || !bytes.Equal(now.value, c.Value)) {
+			return false
+		}
+	}
+	return true
 }
 
-func (s *state) remove(key string) {
+// do carries out one operation, or says why it cannot be.
+func (s *state) do(index uint64, key string, op *Op) (res Result, refused string) {
+	now := s.items[key]
+	res = Result{Found: true, Rev: index}
+	value := op.Value
+	switch op.Kind {
+	case Get:
+		return Result{Found: now.rev != 0, Value: now.value, Rev: now.rev}, ""
+	case Open:
+		s.open(index)
+		return res, ""
+	case Delete:
+		res.Found = now.rev != 0
+		s.set(key, item{})
+		return res, ""
+	case Append:
+		value = slices.Concat(now.value, op.Value)
+	case Add:
+		old, err := strconv.ParseInt(string(now.value), 10, 64)
+		if err != nil && now.rev != 0 || op.Delta > 0 && old > math.MaxInt64-op.Delta || op.Delta < 0 && old < math.MinInt64-op.Delta {
+			return res, CodeNotANumber
+		}
+		value = strconv.AppendInt(nil, old+op.Delta, 10)
+		res.Value = value
+	}
+	if len(value) > MaxValueBytes {
+		return res, CodeValueTooLarge
+	}
+	s.set(key, item{value: value, rev: index})
+	return res, ""
+}
+
+// open opens the session called index; if there are too many, the one that was unused for longest goes.
+func (s *state) open(index uint64) {
+	if len(s.sessions) >= MaxSessions {
+		oldest := index
+		for id, ses := range s.sessions {
+			if ses.Used < s.sessions[oldest].Used || oldest == index {
+				oldest = id // no two have the same Used: the order of iteration does not matter
+			}
+		}
+		s.setSession(oldest, nil)
+	}
+	s.setSession(index, &session{Used: index})
+}
+
+// set writes or, with an absent item, removes a key.
+func (s *state) set(key string, it item) {
 	s.hash -= s.items[key].sum
 	delete(s.items, key)
+	if it.rev != 0 {
+		it.sum = sum("item", key, it.value, it.rev)
+		s.hash += it.sum
+		s.items[key] = it
+	}
 }
 
-func itemSum(key string, value []byte, rev uint64) uint64 {
+// setSession writes or, if it is nil, removes a session.
+func (s *state) setSession(id uint64, ses *session) {
+	if old, ok := s.sessions[id]; ok {
+		s.hash -= sum("session", strconv.FormatUint(id, 10), nil, old.Used)
+		delete(s.sessions, id)
+	}
+	if ses != nil {
+		s.hash += sum("session", strconv.FormatUint(id, 10), nil, ses.Used)
+		s.sessions[id] = *ses
+	}
+}
+
+func sum(kind, key string, value []byte, n uint64) uint64 {
 	h := sha256.New()
-	var b [16]byte
-	binary.BigEndian.PutUint64(b[:], rev)
-	binary.BigEndian.PutUint64(b[8:], uint64(len(key)))
-	h.Write(b[:])
+	_, _ = fmt.Fprintf(h, "%s %d %d ", kind, n, len(key)) // a hash takes everything
 	h.Write([]byte(key))
 	h.Write(value)
-	return binary.BigEndian.Uint64(h.Sum(b[:0]))
+	return binary.BigEndian.Uint64(h.Sum(nil))
 }
 
-// snapshotFormat is the first byte of every encoded state.
-const snapshotFormat = 1
+// image is a state as it stands in a snapshot.
+type image struct {
+	Items    []savedItem
+	Sessions map[uint64]session
+	Members  Members
+}
 
-var errBadSnapshot = errors.New("malformed snapshot")
+type savedItem struct {
+	Key, Value []byte
+	Rev        uint64
+}
 
-// encode gives the whole state: format, items by key, checksum. Equal states have equal encodings.
+// encode gives the whole state.
 func (s *state) encode() []byte {
-	size := 16
+	img := image{Sessions: s.sessions, Members: s.members}
 	for k, it := range s.items {
-		size += len(k) + len(it.value) + 24
+		img.Items = append(img.Items, savedItem{[]byte(k), it.value, it.rev})
 	}
-	b := make([]byte, 0, size)
-	b = append(b, snapshotFormat)
-	for _, k := range slices.Sorted(maps.Keys(s.items)) {
-		it := s.items[k]
-		b = appendBytes(b, []byte(k))
-		b = appendBytes(b, it.value)
-		b = binary.AppendUvarint(b, it.rev)
-	}
-	return seal(nil, b)
+	data, _ := json.Marshal(img) // nothing in it can fail
+	return data
 }
 
 // decodeState is the inverse of encode.
 func decodeState(data []byte) (*state, error) {
-	b, err := unseal(nil, data)
-	if err != nil || len(b) == 0 || b[0] != snapshotFormat {
-		return nil, errBadSnapshot
+	var img image
+	if err := decodeJSON(data, &img); err != nil {
+		return nil, fmt.Errorf("malformed snapshot: %w", err)
 	}
 	s := newState()
-	r := reader{rest: b[1:]}
-	for len(r.rest) > 0 {
-		key, value, rev := string(r.bytes()), bytes.Clone(r.bytes()), r.uvarint()
-		s.put(key, value, rev)
+	for _, it := range img.Items {
+		s.set(string(it.Key), item{value: it.Value, rev: it.Rev})
 	}
-	if r.bad {
-		return nil, errBadSnapshot
+	for id, ses := range img.Sessions {
+		s.setSession(id, &ses)
 	}
+	s.members = img.Members
 	return s, nil
 }

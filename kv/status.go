@@ -19,6 +19,9 @@ type Status struct {
 	First   uint64   `json:"first"` // of the log as it is kept
 	Last    uint64   `json:"last"`
 	Voters  []uint64 `json:"voters"`
+
+	Learners []uint64          `json:"learners"`
+	Members  map[uint64]string `json:"members"` // id: host:port
 }
 
 // Status describes the replica as it is now.
@@ -30,6 +33,7 @@ func (c *Core) Status() Status {
 		ID: c.cfg.ID, Term: st.GetTerm(), Leader: st.Lead, Role: roleName(st.RaftState),
 		Commit: st.GetCommit(), Applied: c.applied, Hash: fmt.Sprintf("%016x", c.state.hash),
 		First: first, Last: last, Voters: c.conf.GetVoters(),
+		Learners: c.conf.GetLearners(), Members: c.state.members.Addrs,
 	}
 }
 

@@ -1,74 +1,92 @@
 package kv
 
 import (
-	"encoding/binary"
+	"bufio"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"strconv"
 
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/encoding/protodelim"
 
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// appendMessage adds one message to a body: 4 bytes length, big-endian, then the message.
-func appendMessage(body []byte, m *pb.Message) ([]byte, error) {
-	start := len(body)
-	body, err := proto.MarshalOptions{}.MarshalAppend(append(body, 0, 0, 0, 0), m)
-	if err != nil {
-		return nil, err
+// messageBytes bounds a message; a snapshot is one.
+const messageBytes = 1 << 30
+
+// serveStream hands the messages of another node to the loop, as many at once as have come.
+func (n *Node) serveStream(w http.ResponseWriter, r *http.Request) {
+	self := n.id.Load()
+	from, err := strconv.ParseUint(r.Header.Get("Kv-From"), 10, 64)
+	if err != nil || from == self || r.Header.Get("Kv-To") != strconv.FormatUint(self, 10) {
+		n.reply(w, n.failed(refusal(CodeBadRequest, fmt.Sprintf("this is node %d", self))), nil)
+		return
 	}
-	binary.BigEndian.PutUint32(body[start:], uint32(len(body)-start-4))
-	return body, nil
+	in := bufio.NewReaderSize(r.Body, 64<<10)
+	for err == nil {
+		if n.banned(from) {
+			n.reply(w, n.failed(refusal(CodeRemoved, fmt.Sprintf("node %d was removed", from))), nil)
+			return
+		}
+		var messages []*pb.Message
+		for more := true; err == nil && more; more = in.Buffered() > 0 {
+			m := new(pb.Message)
+			if err = (protodelim.UnmarshalOptions{MaxSize: messageBytes}).UnmarshalFrom(in, m); err == nil {
+				messages = append(messages, m)
+				err = sound(m, from, self)
+			}
+		}
+		if err == nil {
+			n.mustPost(func(c *Core) {
+				for _, m := range messages {
+					c.Step(m)
+				}
+			})
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if n.ctx.Err() == nil {
+		n.cfg.Logger.Warningf("stream from node %d: %v", from, err)
+	}
+	n.reply(w, n.failed(refusal(CodeBadRequest, err.Error())), nil)
 }
 
-// decodeMessages takes a body apart and refuses what no honest node sends: raft trusts its peers, and
-// answers much of the rest with a panic.
-func decodeMessages(body []byte, to uint64) ([]*pb.Message, error) {
-	var out []*pb.Message
-	for len(body) > 0 {
-		if len(body) < 4 || uint64(len(body)-4) < uint64(binary.BigEndian.Uint32(body)) {
-			return nil, errors.New("truncated message")
-		}
-		end := 4 + int(binary.BigEndian.Uint32(body))
-		m := new(pb.Message)
-		if err := proto.Unmarshal(body[4:end], m); err != nil {
-			return nil, fmt.Errorf("malformed message: %w", err)
-		}
-		if m.GetTo() != to || m.GetFrom() == to || !sound(m) {
-			return nil, fmt.Errorf("unsound message %s from %d to %d", m.GetType(), m.GetFrom(), m.GetTo())
-		}
-		out, body = append(out, m), body[end:]
-	}
-	return out, nil
-}
-
-// sound says whether a message is of a type that travels, and has what raft expects in that type.
-func sound(m *pb.Message) bool {
+// sound refuses what no honest node sends: raft trusts its peers, and answers much of it with a panic. A
+// message is of the node that hands it over, unless it is a proposal or a question for a read index: those
+// have no term, and a node that has ceased to lead passes them on.
+func sound(m *pb.Message, from, to uint64) error {
+	ok := m.GetTo() == to && m.GetTerm() != 0 && m.GetFrom() == from
 	switch m.GetType() {
 	case pb.MsgProp:
+		ok = m.GetTo() == to && m.GetTerm() == 0 && len(m.GetEntries()) > 0
 		for _, e := range m.GetEntries() {
-			if _, _, err := decodeCommand(e.GetData()); err != nil || e.GetType() != pb.EntryNormal {
-				return false
-			}
+			c, err := decodeEntry(e.GetData())
+			ok = ok && err == nil && c.Change == nil && e.GetType() == pb.EntryNormal
 		}
-		return len(m.GetEntries()) > 0
-	case pb.MsgReadIndex, pb.MsgReadIndexResp:
-		return len(m.GetEntries()) == 1
+	case pb.MsgReadIndex:
+		ok = m.GetTo() == to && m.GetTerm() == 0 && len(m.GetEntries()) == 1
+	case pb.MsgReadIndexResp:
+		ok = ok && len(m.GetEntries()) == 1
 	case pb.MsgSnap:
-		_, err := unseal(nil, m.GetSnapshot().GetData())
-		return err == nil
+		_, err := decodeState(m.GetSnapshot().GetData())
+		ok = ok && err == nil
 	case pb.MsgApp:
 		for i, e := range m.GetEntries() {
-			if e.GetIndex() != m.GetIndex()+uint64(i)+1 {
-				return false
-			}
+			ok = ok && e.GetIndex() == m.GetIndex()+uint64(i)+1
 		}
-		return true
 	case pb.MsgHeartbeat, pb.MsgHeartbeatResp:
-		return len(m.GetContext()) == 0 || len(m.GetContext()) == 8
+		ok = ok && (len(m.GetContext()) == 0 || len(m.GetContext()) == 8)
 	case pb.MsgAppResp, pb.MsgVote, pb.MsgVoteResp, pb.MsgPreVote, pb.MsgPreVoteResp, pb.MsgTimeoutNow:
-		return true
 	default:
-		return false
+		ok = false
 	}
+	if !ok {
+		return fmt.Errorf("unsound message %s from %d to %d", m.GetType(), m.GetFrom(), m.GetTo())
+	}
+	return nil
 }

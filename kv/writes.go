@@ -25,61 +25,78 @@ type write struct {
 	term, leader uint64
 }
 
+func (c *Core) nextID() proposalID {
+	c.writes.seq++
+	return proposalID{Node: c.cfg.ID, Boot: c.cfg.Boot, Seq: c.writes.seq}
+}
+
+// await keeps a request until what was proposed for it, last, is applied.
+func (c *Core) await(r *Request, st raft.BasicStatus) {
+	c.writes.waiting[c.writes.seq] = write{Request: r, term: st.GetTerm(), leader: st.Lead}
+}
+
 // propose hands this turn's writes to raft, many entries to a message: one append, one sync and one
 // round trip then carry all of them.
 func (c *Core) propose() {
 	for len(c.writes.unproposed) > 0 {
-		n, size := 0, 0
-		entries := make([]*pb.Entry, 0, len(c.writes.unproposed))
+		first, size := c.writes.seq, 0
+		var entries []*pb.Entry
 		for _, r := range c.writes.unproposed {
-			if n > 0 && size+len(r.Value) > maxProposalBytes {
+			if size > maxProposalBytes {
 				break
 			}
-			data := r.encode(proposalID{node: c.cfg.ID, boot: c.cfg.Boot, seq: c.writes.seq + uint64(n) + 1})
+			data := r.encode(c.nextID())
 			entries = append(entries, &pb.Entry{Data: data})
 			size += len(data)
-			n++
 		}
-		c.proposeBatch(c.writes.unproposed[:n], entries)
-		c.writes.unproposed = c.writes.unproposed[n:]
+		batch := c.writes.unproposed[:len(entries)]
+		c.writes.unproposed = c.writes.unproposed[len(entries):]
+		c.proposeBatch(batch, entries, first)
 	}
 	c.writes.unproposed = nil
 }
 
-func (c *Core) proposeBatch(batch []*Request, entries []*pb.Entry) {
+func (c *Core) proposeBatch(batch []*Request, entries []*pb.Entry, seq uint64) {
 	err := c.raft.Step(&pb.Message{Type: pb.MsgProp.Enum(), From: new(c.cfg.ID), Entries: entries})
 	st := c.raft.BasicStatus()
 	for _, r := range batch {
-		c.writes.seq++
+		seq++
 		switch {
 		case err == nil:
-			c.writes.waiting[c.writes.seq] = write{Request: r, term: st.GetTerm(), leader: st.Lead}
-		case st.Lead == raft.None:
-			c.answer(r, Response{Err: refusal(CodeNoLeader, "no leader")})
+			c.writes.waiting[seq] = write{Request: r, term: st.GetTerm(), leader: st.Lead}
+		case st.Lead == raft.None || st.LeadTransferee != raft.None:
+			c.answer(r, Response{Err: refusal(CodeNoLeader, "no leader that takes proposals")})
 		default:
 			c.answer(r, Response{Err: refusal(CodeBacklog, err.Error())})
 		}
 	}
 }
 
-// applyCommand carries out a committed command and answers the request it came from, if it came
-// through this node in this life. A malformed command changes nothing, on every replica alike.
+// applyCommand carries out a committed command. A malformed one changes nothing, on every replica alike.
 func (c *Core) applyCommand(index uint64, data []byte) {
-	id, cmd, err := decodeCommand(data)
+	e, err := decodeEntry(data)
 	if err != nil {
 		c.cfg.Logger.Warningf("entry %d: %v; skipped", index, err)
 		return
 	}
-	res := c.state.apply(index, &cmd)
-	if id.node != c.cfg.ID || id.boot != c.cfg.Boot {
+	out := c.state.apply(index, &e.Command)
+	res := Response{Else: out.Else, Results: out.Results}
+	if out.Refused != "" {
+		res.Err = refusal(out.Refused, "refused by the state machine")
+		// Of an earlier attempt that was applied the session may have forgotten the outcome.
+		res.Err.Definite = out.Refused != CodeNoSession && out.Refused != CodeStaleSequence
+	}
+	c.finish(e.ID, res)
+}
+
+// finish answers the request of a proposal that was applied, if it came through this node in this life.
+func (c *Core) finish(id proposalID, res Response) {
+	w, ok := c.writes.waiting[id.Seq]
+	if !ok || id.Node != c.cfg.ID || id.Boot != c.cfg.Boot {
 		return
 	}
-	if w, ok := c.writes.waiting[id.seq]; ok {
-		delete(c.writes.waiting, id.seq)
-		c.answer(w.Request, Response{
-			Conflict: res.conflict, Found: res.found, Value: res.value, Revision: res.rev,
-		})
-	}
+	delete(c.writes.waiting, id.Seq)
+	c.answer(w.Request, res)
 }
 
 // sweepWrites forgets the waiting writes that done has dealt with. It goes through them in the order in
@@ -92,13 +109,19 @@ func (c *Core) sweepWrites(done func(write) bool) {
 	}
 }
 
-// failOutlived gives up the writes that were proposed under another term or leader than today's.
+// failOutlived gives up the writes that were proposed under another term or leader than today's. A
+// transfer of leadership outlives the term that it began in, and ends well if its target leads.
 func (c *Core) failOutlived() {
 	c.sweepWrites(func(w write) bool {
-		outlived := w.term != c.hard.GetTerm() || w.leader != c.leader
-		if outlived {
-			c.answer(w.Request, Response{Err: loss(w.Op, CodeLeaderChanged, "leader or term changed meanwhile")})
+		transfer := w.Change != nil && w.Change.Kind == Transfer
+		switch {
+		case w.term == c.hard.GetTerm() && w.leader == c.leader, transfer && c.leader == raft.None:
+			return false
+		case transfer && w.Change.ID == c.leader:
+			c.answer(w.Request, Response{})
+		default:
+			c.answer(w.Request, Response{Err: loss(w.Request, CodeLeaderChanged, "leader or term changed meanwhile")})
 		}
-		return outlived
+		return true
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 	"ordeal/cluster"
 	"ordeal/history"
-	"ordeal/kv"
+	"ordeal/internal/kvnode"
 	"ordeal/workloads"
 )
 
@@ -29,7 +29,7 @@ func RunNode(args []string) (code int, isNode bool) {
 	if len(args) < 2 || args[1] != kvNode {
 		return 0, false
 	}
-	return kv.Main(args[2:], os.Stdout, os.Stderr), true
+	return kvnode.Main(args[2:], os.Stdout, os.Stderr), true
 }
 
 // kvSystem is the reference KV; its HTTP API is documented in package kv.

@@ -4,7 +4,7 @@ package main
 import (
 	"os"
 
-	"ordeal/kv"
+	"ordeal/internal/kvnode"
 )
 
-func main() { os.Exit(kv.Main(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(kvnode.Main(os.Args[1:], os.Stdout, os.Stderr)) }

@@ -1,4 +1,4 @@
-package kv
+package kvnode
 
 import (
 	"bufio"
@@ -10,7 +10,7 @@ import (
 	"os"
 )
 
-// ApplyLog is a Journal in a file, one JSON object a line. Replicas agree if their logs do: the same
+// ApplyLog is a kv.Journal in a file, one JSON object a line. Replicas agree if their logs do: the same
 // term and digest at the same index, each index once in each life, no gaps, one leader a term.
 //
 //	{"boot":1,"from":F}                    a start from the snapshot at F; F+1 is applied next
@@ -59,19 +59,19 @@ func cutTornLine(f *os.File) error {
 	return err
 }
 
-// Boot implements Journal.
+// Boot implements kv.Journal.
 func (l *ApplyLog) Boot(from uint64) { l.line(`{"boot":1,"from":%d}`, from) }
 
-// Apply implements Journal.
+// Apply implements kv.Journal.
 func (l *ApplyLog) Apply(index, term uint64, data []byte) {
 	sum := sha256.Sum256(data)
 	l.line(`{"index":%d,"term":%d,"digest":"%x"}`, index, term, sum[:8])
 }
 
-// Restore implements Journal.
+// Restore implements kv.Journal.
 func (l *ApplyLog) Restore(index, term uint64) { l.line(`{"restore":%d,"term":%d}`, index, term) }
 
-// Leader implements Journal. It is written through: two leaders of one term must not go unseen because
+// Leader implements kv.Journal. It is written through: two leaders of one term must not go unseen because
 // one of them was killed.
 func (l *ApplyLog) Leader(term uint64) {
 	l.line(`{"leader":true,"term":%d}`, term)
@@ -80,7 +80,7 @@ func (l *ApplyLog) Leader(term uint64) {
 
 func (l *ApplyLog) line(format string, a ...any) { _, _ = fmt.Fprintf(l.buf, format+"\n", a...) }
 
-// Flush writes out what is buffered.
+// Flush implements kv.Journal.
 func (l *ApplyLog) Flush() error { return l.buf.Flush() }
 
 // Close flushes and closes the file.

@@ -1,6 +1,9 @@
-package kv
+// Package kvnode is the command line of a node of the reference key-value store: flags, signals, log. It
+// knows nothing of clusters under trial.
+package kvnode
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -8,18 +11,23 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	stdlog "log"
 	"net"
 	"os/signal"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"go.etcd.io/raft/v3"
+
+	"ordeal/kv"
 )
 
 // Main runs one node until SIGTERM, SIGINT or an error, and returns the exit code: 0 after a signal, 1
 // after an error, 2 for arguments that make no sense.
 func Main(args []string, stdout, stderr io.Writer) int {
-	cfg, err := parseFlags(args, stdout)
+	cfg, applyLog, err := parseFlags(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
 	}
@@ -29,12 +37,18 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	log := newLogger(stderr, cfg.ID)
+	log := &raft.DefaultLogger{Logger: stdlog.New(stderr, fmt.Sprintf("kvnode %d ", cfg.ID), stdlog.Ltime|stdlog.Lmicroseconds|stdlog.Lmsgprefix)}
 	cfg.Logger = log
 	var boot [8]byte
 	_, _ = rand.Read(boot[:]) // never fails
 	cfg.Boot = binary.BigEndian.Uint64(boot[:])
-	node, err := Start(cfg)
+	journal, err := OpenApplyLog(applyLog)
+	if err != nil {
+		log.Errorf("apply log: %v", err)
+		return 1
+	}
+	cfg.Journal = journal
+	node, err := kv.Start(cfg)
 	if err != nil {
 		log.Errorf("%v", err)
 		return 1
@@ -44,7 +58,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	case <-ctx.Done():
 	case <-node.Stopped():
 	}
-	if err := node.Stop(); err != nil {
+	if err := errors.Join(node.Stop(), journal.Close()); err != nil {
 		log.Errorf("stopped: %v", err)
 		return 1
 	}
@@ -52,45 +66,50 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
-func parseFlags(args []string, stdout io.Writer) (Config, error) {
-	var cfg Config
-	var peers string
+func parseFlags(args []string, stdout io.Writer) (cfg kv.Config, applyLog string, err error) {
+	var peers, contacts string
 	fs := flag.NewFlagSet("kvnode", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Uint64Var(&cfg.ID, "id", 0, "this node's `number`, from 1")
-	fs.StringVar(&peers, "peers", "", "all members: `1=host:port,2=host:port,…`")
+	fs.StringVar(&peers, "peers", "", "all members at the cluster's birth: `1=host:port,2=host:port,…`")
+	fs.StringVar(&contacts, "join", "", "instead of --id and --peers: join the cluster of these: `host:port,…`")
 	fs.StringVar(&cfg.Dir, "dir", "", "data `directory`, made if absent")
-	fs.StringVar(&cfg.ApplyLog, "apply-log", "", "write what is applied to this `file`")
-	fs.StringVar(&cfg.Listen, "listen", "", "`host:port` to serve on (default: this node's of --peers)")
+	fs.StringVar(&applyLog, "apply-log", "", "write what is applied to this `file`")
+	fs.StringVar(&cfg.Advertise, "advertise", "", "`host:port` at which others reach this node (default: its of --peers, or --listen)")
+	fs.StringVar(&cfg.Listen, "listen", "", "`host:port` to serve on (default: --advertise)")
 	fs.DurationVar(&cfg.Tick, "tick", 25*time.Millisecond, "raft's unit of time")
 	fs.IntVar(&cfg.HeartbeatTicks, "heartbeat-ticks", 2, "ticks between heartbeats")
 	fs.IntVar(&cfg.ElectionTicks, "election-ticks", 12, "ticks without a leader before an election")
 	fs.Uint64Var(&cfg.SnapshotEvery, "snapshot-every", 10_000, "applied entries between snapshots")
 	fs.DurationVar(&cfg.RequestTimeout, "request-timeout", 2*time.Second, "longest wait of a request")
-	err := fs.Parse(args)
+	err = fs.Parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fs.SetOutput(stdout)
 		fs.PrintDefaults()
 	}
 	if err != nil {
-		return cfg, err
+		return cfg, "", err
 	}
 	if fs.NArg() > 0 {
-		return cfg, fmt.Errorf("unexpected argument %q", fs.Arg(0))
+		return cfg, "", fmt.Errorf("unexpected argument %q", fs.Arg(0))
 	}
-	if cfg.Peers, err = parsePeers(peers); err != nil {
-		return cfg, err
+	if (peers == "") == (contacts == "") {
+		return cfg, "", errors.New("--peers is missing (or --join; not both)")
 	}
-	if cfg.Listen == "" {
-		cfg.Listen = cfg.Peers[cfg.ID]
+	for i, addr := range strings.Split(contacts, ",") {
+		if contacts != "" {
+			peers += fmt.Sprintf(",%d=%s", i+1, addr)
+		}
 	}
-	return cfg, cfg.check()
+	if cfg.Peers, err = parsePeers(strings.TrimPrefix(peers, ",")); err != nil {
+		return cfg, "", err
+	}
+	cfg.Advertise = cmp.Or(cfg.Advertise, cfg.Peers[cfg.ID], cfg.Listen)
+	cfg.Listen = cmp.Or(cfg.Listen, cfg.Advertise)
+	return cfg, applyLog, check(&cfg, contacts != "")
 }
 
 func parsePeers(list string) (map[uint64]string, error) {
-	if list == "" {
-		return nil, errors.New("--peers is missing")
-	}
 	peers := make(map[uint64]string)
 	for item := range strings.SplitSeq(list, ",") {
 		number, addr, _ := strings.Cut(item, "=")
@@ -109,14 +128,14 @@ func parsePeers(list string) (map[uint64]string, error) {
 	return peers, nil
 }
 
-func (c *Config) check() error {
+func check(c *kv.Config, joins bool) error {
 	_, _, badListen := net.SplitHostPort(c.Listen)
 	for _, rule := range []struct {
 		ok   bool
 		text string
 	}{
-		{c.ID > 0, "--id is missing"},
-		{c.Peers[c.ID] != "", fmt.Sprintf("--id %d is not among --peers", c.ID)},
+		{joins != (c.ID > 0), "--id goes with --peers"},
+		{joins || c.Peers[c.ID] != "", fmt.Sprintf("--id %d is not among --peers", c.ID)},
 		{c.Dir != "", "--dir is missing"},
 		{c.Tick > 0, "--tick must be positive"},
 		{c.HeartbeatTicks > 0, "--heartbeat-ticks must be positive"},
