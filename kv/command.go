@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Kind is what an operation does to its key.
@@ -50,51 +51,36 @@ type Command struct {
 
 // Result is what an operation found or made.
 type Result struct {
-	Found bool   `json:"found"`           // the key exists; delete: it existed
 	Value []byte `json:"value,omitempty"` // of a get or an add
 	Rev   uint64 `json:"rev"`             // index of the key's last change; 0: absent
 }
 
 // reads says whether a command changes nothing: it need not enter the log.
 func (c *Command) reads() bool {
-	for _, op := range append(c.Then[:len(c.Then):len(c.Then)], c.Else...) {
-		if op.Kind != Get {
-			return false
-		}
-	}
-	return c.Session == 0
+	writes := func(op Op) bool { return op.Kind != Get }
+	return c.Session == 0 && !slices.ContainsFunc(c.Then, writes) && !slices.ContainsFunc(c.Else, writes)
 }
 
 // check gives the reason why a command is refused.
 func (c *Command) check() *Error {
-	if n := len(c.If) + len(c.Then) + len(c.Else); n > MaxTxnOps || len(c.Then)+len(c.Else) == 0 {
+	ops := slices.Concat(c.Then, c.Else)
+	for _, cond := range c.If {
+		ops = append(ops, Op{Kind: Get, Key: cond.Key, Value: cond.Value})
+	}
+	if len(c.Then)+len(c.Else) == 0 || len(ops) > MaxTxnOps {
 		return refusal(CodeBadRequest, fmt.Sprintf("a transaction has 1 to %d conditions and operations", MaxTxnOps))
 	}
-	keys := make([][]byte, 0, 2)
-	for _, cond := range c.If {
-		keys = append(keys, cond.Key)
-	}
-	for _, op := range append(c.Then[:len(c.Then):len(c.Then)], c.Else...) {
-		switch op.Kind {
-		case Get, Put, Delete, Append, Add:
-			keys = append(keys, op.Key)
-		case Open:
-			if len(c.Then) != 1 || len(c.If)+len(c.Else) > 0 || c.Session != 0 {
-				return refusal(CodeBadRequest, "a session is opened alone")
-			}
-		default:
-			return refusal(CodeBadRequest, fmt.Sprintf("unknown operation %q", op.Kind))
-		}
-		if len(op.Value) > MaxValueBytes {
-			return refusal(CodeValueTooLarge, fmt.Sprintf("value longer than %d bytes", MaxValueBytes))
-		}
-	}
-	for _, key := range keys {
-		if len(key) == 0 {
+	for _, op := range ops {
+		switch {
+		case op.Kind == Open && len(ops) == 1 && c.Session == 0:
+		case !slices.Contains([]Kind{Get, Put, Delete, Append, Add}, op.Kind):
+			return refusal(CodeBadRequest, fmt.Sprintf("operation %q: unknown, or not to be used here", op.Kind))
+		case len(op.Key) == 0:
 			return refusal(CodeBadRequest, "empty key")
-		}
-		if len(key) > MaxKeyBytes {
+		case len(op.Key) > MaxKeyBytes:
 			return refusal(CodeKeyTooLarge, fmt.Sprintf("key longer than %d bytes", MaxKeyBytes))
+		case len(op.Value) > MaxValueBytes:
+			return refusal(CodeValueTooLarge, fmt.Sprintf("value longer than %d bytes", MaxValueBytes))
 		}
 	}
 	return nil

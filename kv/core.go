@@ -1,6 +1,7 @@
 package kv
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,14 +19,12 @@ type Storage interface {
 
 // Write is one atomic change of what is on disk.
 type Write struct {
-	Hard *pb.HardState
-	// Snapshot, if not nil, is of the replica's own state; the log up to Drop, included, is not needed
-	// any more.
-	Snapshot *pb.Snapshot
-	Drop     uint64
-	// Appends are what raft wants written, in this order, after that: each a snapshot from the leader
-	// that replaces the log, or entries that overwrite the log from their first index on, or neither.
-	Appends []*pb.Message
+	Hard     *pb.HardState
+	Snapshot *pb.Snapshot // if not nil it replaces all that was there
+	Entries  []*pb.Entry  // to append; each voids what is at its index and after it
+
+	own     bool          // the snapshot is of this replica's own state
+	appends []*pb.Message // that are carried out by it
 }
 
 // Image is what a disk holds when a replica starts on it.
@@ -104,15 +103,10 @@ func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
 	}
 	mem := raft.NewMemoryStorage()
 	if disk.Snapshot.GetMetadata().GetIndex() > 0 { // else it joins, and has nothing yet
-		if err := mem.ApplySnapshot(disk.Snapshot); err != nil {
-			return nil, fmt.Errorf("load snapshot: %w", err)
-		}
+		err = mem.ApplySnapshot(disk.Snapshot)
 	}
-	if err := mem.Append(disk.Entries); err != nil {
+	if err := errors.Join(err, mem.Append(disk.Entries), mem.SetHardState(disk.Hard)); err != nil {
 		return nil, fmt.Errorf("load log: %w", err)
-	}
-	if err := mem.SetHardState(disk.Hard); err != nil {
-		return nil, fmt.Errorf("load hard state: %w", err)
 	}
 	meta := disk.Snapshot.GetMetadata()
 	rn, err := raft.NewRawNode(&raft.Config{
@@ -188,26 +182,21 @@ func (c *Core) SnapshotSent(id uint64, ok bool) {
 	c.raft.ReportSnapshot(id, status)
 }
 
-// answer completes a request, unless that has been done.
+// answer completes a request.
 func (c *Core) answer(r *Request, res Response) {
-	if r.finished {
-		return
-	}
-	r.finished = true
 	res.Term, res.Applied = c.hard.GetTerm(), c.applied
 	r.Done(res)
 }
 
 // overdue says whether a request is to be given up, and answers it if so.
 func (c *Core) overdue(r *Request, now time.Time) bool {
-	switch {
-	case r.finished:
-	case now.Before(r.Deadline):
+	if now.Before(r.Deadline) {
 		return false
-	case c.leader == raft.None:
-		c.answer(r, Response{Err: loss(r, CodeNoLeader, "no leader until the deadline")})
-	default:
-		c.answer(r, Response{Err: loss(r, CodeTimeout, "no answer until the deadline")})
 	}
+	code := CodeTimeout
+	if c.leader == raft.None {
+		code = CodeNoLeader
+	}
+	c.answer(r, Response{Err: loss(r, code, "no answer until the deadline")})
 	return true
 }

@@ -1,7 +1,6 @@
 package kv
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -46,19 +45,35 @@ func (n *Node) noteDisk(id uint64, disk string) (string, error) {
 func (n *Node) serveBirth(w http.ResponseWriter, r *http.Request) {
 	id, _ := strconv.ParseUint(r.FormValue("id"), 10, 64)
 	if n.cfg.Peers[id] == "" || len(r.FormValue("disk")) > 64 {
-		n.reply(w, n.failed(refusal(CodeBadRequest, "no node of this cluster")), nil)
+		n.refuse(w, refusal(CodeBadRequest, "no node of this cluster"))
 		return
 	}
 	switch known, err := n.noteDisk(id, r.FormValue("disk")); {
 	case err != nil:
-		n.reply(w, n.failed(refusal(CodeStopping, err.Error())), nil)
+		n.refuse(w, refusal(CodeStopping, err.Error()))
 	case known != r.FormValue("disk"):
-		n.reply(w, n.failed(refusal(CodeBusy, "it was born with another disk")), nil)
+		n.refuse(w, refusal(CodeBusy, "it was born with another disk"))
 	}
 }
 
-// beBorn gives the first image of a node without a disk: the cluster's first snapshot, which holds the
-// membership, if all others agree that it is new; otherwise what join gives.
+// begin makes the disk of a node that has none.
+func (n *Node) begin() (img *Image, err error) {
+	if n.cfg.ID == 0 {
+		img, err = n.join()
+	} else {
+		img, err = n.beBorn()
+	}
+	if err == nil {
+		err = createDisk(n.cfg.Dir, img)
+	}
+	if err == nil {
+		n.disk, img, err = openDisk(n.cfg.Dir)
+	}
+	return img, err
+}
+
+// beBorn gives the first image of a node: the cluster's first snapshot, which holds the membership, if all
+// others agree that the node is new; otherwise what join gives.
 func (n *Node) beBorn() (*Image, error) {
 	disk, err := n.noteDisk(n.cfg.ID, rand.Text())
 	if err != nil {
@@ -141,13 +156,11 @@ func (n *Node) pause() error {
 
 // ask sends a request to another node and returns the status of the answer, 0 if there was none.
 func (n *Node) ask(method, target string, out any) (status int) {
-	ctx, cancel := context.WithTimeout(n.ctx, askWait)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, target, nil)
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: askWait}
+	req, err := http.NewRequestWithContext(n.ctx, method, target, nil)
 	if err != nil {
 		return 0
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	res, err := client.Do(req)
 	if err != nil {
 		return 0

@@ -33,7 +33,7 @@ const (
 	AddMember     ChangeKind = "add"
 	PromoteMember ChangeKind = "promote"
 	RemoveMember  ChangeKind = "remove"
-	Transfer      ChangeKind = "transfer" // of leadership; nothing enters the log
+	Transfer      ChangeKind = "transfer" // of leadership: it is begun, and nothing enters the log
 )
 
 // promoteLag is how many entries a learner may lack when it becomes a voter.
@@ -53,13 +53,11 @@ func (c *Core) change(r *Request) {
 		c.answer(r, Response{Err: refusal(CodeBusy, "another change is under way")})
 	case objection != nil:
 		c.answer(r, Response{Err: objection})
-	case ch.Kind == Transfer && ch.ID == c.cfg.ID:
-		c.answer(r, Response{})
 	case ch.Kind == Transfer:
 		c.raft.TransferLeader(ch.ID)
-		c.await(r, st)
+		c.answer(r, Response{}) // it has begun
 	default:
-		c.proposeChange(r, st)
+		c.proposeChange(r)
 	}
 }
 
@@ -113,7 +111,7 @@ func (c *Core) quorumWithout(id uint64) bool {
 	return alive > left/2
 }
 
-func (c *Core) proposeChange(r *Request, st raft.BasicStatus) {
+func (c *Core) proposeChange(r *Request) {
 	cc := new(pb.ConfChangeV2)
 	add := func(t pb.ConfChangeType, id uint64) {
 		cc.Changes = append(cc.Changes, &pb.ConfChangeSingle{Type: t.Enum(), NodeId: new(id)})
@@ -127,13 +125,11 @@ func (c *Core) proposeChange(r *Request, st raft.BasicStatus) {
 	if r.Change.Kind == AddMember {
 		add(pb.ConfChangeAddLearnerNode, r.Change.New)
 	}
-	cc.Context = r.encode(c.nextID())
-	if err := c.raft.ProposeConfChange(cc); err != nil {
-		c.answer(r, Response{Err: refusal(CodeBacklog, err.Error())})
-		return
-	}
-	c.changing = true
-	c.await(r, st)
+	id := c.nextID()
+	cc.Context = r.encode(id)
+	err := c.raft.ProposeConfChange(cc)
+	c.changing = err == nil
+	c.await(r, id.Seq, err)
 }
 
 // applyChange takes in a committed change. The second entry of a joint one is empty; until then the

@@ -1,7 +1,7 @@
 package kv
 
 import (
-	"net/http"
+	"cmp"
 	"time"
 )
 
@@ -32,13 +32,8 @@ type Request struct {
 	Mode     Mode           // of a command that only reads; "" is Linearizable
 	Change   *Change        // if not nil, of the membership; Command is then empty
 	Deadline time.Time      // after it the core answers with a timeout
-	Done     func(Response) // called at most once, by the goroutine that drives the core
-
-	finished bool // it has been answered
+	Done     func(Response) // called once, by the goroutine that drives the core
 }
-
-// harmless says that a request which was lost has changed nothing.
-func (r *Request) harmless() bool { return r.Change == nil && r.reads() }
 
 // Response is the answer to a Request.
 type Response struct {
@@ -81,25 +76,11 @@ const (
 
 // status is the HTTP status of an error.
 func (e *Error) status() int {
-	switch e.Code {
-	case CodeBadRequest:
-		return http.StatusBadRequest
-	case CodeNoSession, CodeStaleSequence, CodeBusy, CodeNotReady:
-		return http.StatusConflict
-	case CodeRemoved:
-		return http.StatusGone
-	case CodeKeyTooLarge, CodeValueTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case CodeNotLeader:
-		return http.StatusMisdirectedRequest
-	case CodeNotANumber:
-		return http.StatusUnprocessableEntity
-	case CodeOverloaded, CodeBacklog:
-		return http.StatusTooManyRequests
-	case CodeTimeout:
-		return http.StatusGatewayTimeout
-	}
-	return http.StatusServiceUnavailable
+	return cmp.Or(map[string]int{
+		CodeBadRequest: 400, CodeNotANumber: 400, CodeNoSession: 409, CodeStaleSequence: 409, CodeBusy: 409,
+		CodeNotReady: 409, CodeRemoved: 410, CodeKeyTooLarge: 413, CodeValueTooLarge: 413, CodeNotLeader: 421,
+		CodeOverloaded: 429, CodeBacklog: 429, CodeTimeout: 504,
+	}[e.Code], 503)
 }
 
 // refusal is an error of something that has not happened and never will.
@@ -107,5 +88,5 @@ func refusal(code, text string) *Error { return &Error{Code: code, Text: text, D
 
 // loss is an error of a request whose fate is unknown, unless it would have changed nothing.
 func loss(r *Request, code, text string) *Error {
-	return &Error{Code: code, Text: text, Definite: r.harmless()}
+	return &Error{Code: code, Text: text, Definite: r.Change == nil && r.reads()}
 }

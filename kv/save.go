@@ -2,6 +2,8 @@ package kv
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
@@ -17,38 +19,37 @@ func (c *Core) save() bool {
 	if c.writing != nil {
 		return false
 	}
-	w := &Write{Hard: c.hard, Appends: c.unsaved}
-	compacts := c.applied-c.snapshot >= c.cfg.SnapshotEvery || c.snapshotDue
-	if !compacts && !c.mustSync() {
-		c.unsaved = nil
+	w := &Write{Hard: c.hard, appends: c.unsaved}
+	if c.applied-c.snapshot >= c.cfg.SnapshotEvery || c.snapshotDue {
+		c.takeSnapshot(w)
+	}
+	for _, m := range c.unsaved {
+		if m.GetSnapshot() != nil {
+			w.Snapshot, w.Entries, w.own = m.GetSnapshot(), nil, false
+		}
+		w.Entries = append(w.Entries, m.GetEntries()...)
+	}
+	c.unsaved = nil
+	if w.Snapshot == nil && !raft.MustSync(c.hard, c.synced, len(w.Entries)) {
 		c.broken = c.saved(w)
-		return len(w.Appends) > 0
+		return len(w.appends) > 0
 	}
-	if compacts {
-		w.Snapshot, w.Drop = c.ownSnapshot(), c.applied-min(c.applied, c.cfg.SnapshotEvery/2)
-		c.snapshot, c.snapshotDue = c.applied, false
-	}
-	c.writing, c.unsaved = w, nil
+	c.writing = w
 	c.cfg.Storage.Save(w)
 	return false
 }
 
-func (c *Core) mustSync() bool {
-	for _, m := range c.unsaved {
-		if len(m.GetEntries()) > 0 || m.GetSnapshot() != nil {
-			return true
-		}
-	}
-	return raft.MustSync(c.hard, c.synced, 0)
-}
-
-// ownSnapshot is of the state as it is now. The log before it is kept for half a snapshot interval: a
-// follower that is a little behind catches up from the log much cheaper than from a snapshot.
-func (c *Core) ownSnapshot() *pb.Snapshot {
-	return &pb.Snapshot{
+// takeSnapshot puts the state as it is now into a write, and the log after it.
+func (c *Core) takeSnapshot(w *Write) {
+	w.own, w.Snapshot = true, &pb.Snapshot{
 		Data:     c.state.encode(),
 		Metadata: &pb.SnapshotMetadata{ConfState: c.conf, Index: new(c.applied), Term: new(c.appliedTerm)},
 	}
+	if last, _ := c.mem.LastIndex(); last > c.applied { // a MemoryStorage never fails here
+		w.Entries, _ = c.mem.Entries(c.applied+1, last+1, math.MaxUint64)
+		w.Entries = slices.Clip(w.Entries)
+	}
+	c.snapshot, c.snapshotDue = c.applied, false
 }
 
 // Saved reports that the write under way is synced, or has failed. After a failure nobody knows what is
@@ -66,24 +67,26 @@ func (c *Core) Saved(err error) {
 	c.broken = err
 }
 
-// compact drops from memory what a write has dropped from the disk.
+// compact drops the log before a snapshot, but for half an interval: a follower that is a little behind
+// catches up from the log much cheaper than from a snapshot.
 func (c *Core) compact(w *Write) error {
-	if w.Snapshot == nil {
+	if !w.own {
 		return nil
 	}
 	meta := w.Snapshot.GetMetadata()
 	if _, err := c.mem.CreateSnapshot(meta.GetIndex(), meta.GetConfState(), w.Snapshot.GetData()); err != nil {
 		return fmt.Errorf("snapshot %d: %w", meta.GetIndex(), err)
 	}
-	if first, _ := c.mem.FirstIndex(); w.Drop < first {
-		return nil // a restart keeps no entries from before the snapshot
+	first, _ := c.mem.FirstIndex()
+	if keep := c.cfg.SnapshotEvery / 2; first+keep <= meta.GetIndex() {
+		return c.mem.Compact(meta.GetIndex() - keep)
 	}
-	return c.mem.Compact(w.Drop)
+	return nil
 }
 
 // saved shows raft what is on disk now, and lets the messages go that promise it.
 func (c *Core) saved(w *Write) error {
-	for _, m := range w.Appends {
+	for _, m := range w.appends {
 		if m.GetSnapshot() != nil {
 			if err := c.restore(m.GetSnapshot()); err != nil {
 				return fmt.Errorf("restore: %w", err)
@@ -93,7 +96,7 @@ func (c *Core) saved(w *Write) error {
 			return err
 		}
 	}
-	for _, m := range w.Appends {
+	for _, m := range w.appends {
 		c.deliver(m.GetResponses())
 	}
 	return nil

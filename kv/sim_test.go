@@ -219,7 +219,7 @@ func describe(res Response) string {
 	}
 	for _, one := range res.Results {
 		switch {
-		case !one.Found:
+		case one.Rev == 0:
 			parts = append(parts, "absent")
 		case one.Value == nil:
 			parts = append(parts, fmt.Sprintf("done by %d", one.Rev))

@@ -103,16 +103,15 @@ func (s *state) holds(conds []Cond) bool {
 // do carries out one operation, or says why it cannot be.
 func (s *state) do(index uint64, key string, op *Op) (res Result, refused string) {
 	now := s.items[key]
-	res = Result{Found: true, Rev: index}
+	res = Result{Rev: index}
 	value := op.Value
 	switch op.Kind {
 	case Get:
-		return Result{Found: now.rev != 0, Value: now.value, Rev: now.rev}, ""
+		return Result{Value: now.value, Rev: now.rev}, ""
 	case Open:
 		s.open(index)
 		return res, ""
 	case Delete:
-		res.Found = now.rev != 0
 		s.set(key, item{})
 		return res, ""
 	case Append:

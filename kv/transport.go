@@ -16,9 +16,8 @@ import (
 	"syscall"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protodelim"
-
 	pb "go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/encoding/protodelim"
 )
 
 // How long the transport waits, which bounds the time from the end of a partition to the first message.
@@ -84,7 +83,7 @@ func (t *transport) setPeers(addrs map[uint64]string) {
 	}
 }
 
-// Send sends a message, or loses it.
+// Send hands a message to its peer's sender, or loses it.
 func (t *transport) Send(m *pb.Message) {
 	p := t.peers[m.GetTo()]
 	switch {
@@ -116,10 +115,16 @@ func (t *transport) sendSnapshot(p *peer, m *pb.Message) error {
 	return t.post(ctx, p, &body)
 }
 
-// drain sends a peer's messages, on one stream after the other.
+// drain sends a peer's messages, on one stream after the other. What has waited in vain is out of date, and
+// dropped.
 func (t *transport) drain(p *peer) {
 	for down := false; p.ctx.Err() == nil; {
-		err := t.stream(p)
+		ctx, end := context.WithCancel(p.ctx)
+		err := t.post(ctx, p, &stream{peer: p, ctx: ctx})
+		end()
+		for range len(p.queue) {
+			<-p.queue
+		}
 		if t.lost(p.id); !down && p.ctx.Err() == nil {
 			t.warn("node %d: %v", p.id, err)
 		}
@@ -131,35 +136,27 @@ func (t *transport) drain(p *peer) {
 	}
 }
 
-// stream sends what there is until that fails. What has waited in vain is out of date, and dropped.
-func (t *transport) stream(p *peer) (err error) {
-	ctx, end := context.WithCancelCause(p.ctx)
-	body, out := io.Pipe()
-	posted := make(chan struct{})
-	go func() {
-		defer close(posted)
-		end(cmp.Or(t.post(ctx, p, body), io.EOF))
-	}()
-	defer func() {
-		end(err)
-		<-posted
-		for range len(p.queue) {
-			<-p.queue
-		}
-	}()
-	context.AfterFunc(ctx, func() { _ = out.CloseWithError(context.Cause(ctx)) })
-	for buf := bufio.NewWriterSize(out, 64<<10); err == nil; {
+// stream is the body of an endless request: what waits for a peer.
+type stream struct {
+	*peer
+	ctx context.Context
+	buf bytes.Buffer
+}
+
+// Read waits for messages and takes as many as there are.
+func (s *stream) Read(b []byte) (int, error) {
+	if s.buf.Len() == 0 {
 		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case m := <-p.queue:
-			_, err = protodelim.MarshalTo(buf, m)
-		}
-		if err == nil && len(p.queue) == 0 {
-			err = buf.Flush()
+		case <-s.ctx.Done():
+			return 0, s.ctx.Err()
+		case m := <-s.queue:
+			_, _ = protodelim.MarshalTo(&s.buf, m) // nothing in a raft message can fail, nor does a buffer
 		}
 	}
-	return err
+	for s.buf.Len() < len(b) && len(s.queue) > 0 {
+		_, _ = protodelim.MarshalTo(&s.buf, <-s.queue)
+	}
+	return s.buf.Read(b)
 }
 
 // post hands messages to a peer, which answers when it has taken in all of them.
@@ -197,4 +194,82 @@ func limitPatience(_, _ string, c syscall.RawConn) (err error) {
 		err = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, int(patience.Milliseconds()))
 	})
 	return cmp.Or(failed, err)
+}
+
+// messageBytes bounds a message; a snapshot is one.
+const messageBytes = 1 << 30
+
+// serveStream hands the messages of another node to the loop, as many at once as have come.
+func (n *Node) serveStream(w http.ResponseWriter, r *http.Request) {
+	self := n.id.Load()
+	from, err := strconv.ParseUint(r.Header.Get("Kv-From"), 10, 64)
+	if err != nil || from == self || r.Header.Get("Kv-To") != strconv.FormatUint(self, 10) {
+		n.refuse(w, refusal(CodeBadRequest, fmt.Sprintf("this is node %d", self)))
+		return
+	}
+	in := bufio.NewReaderSize(r.Body, 64<<10)
+	for err == nil {
+		if n.banned(from) {
+			n.refuse(w, refusal(CodeRemoved, fmt.Sprintf("node %d was removed", from)))
+			return
+		}
+		var messages []*pb.Message
+		for more := true; err == nil && more; more = in.Buffered() > 0 {
+			m := new(pb.Message)
+			if err = (protodelim.UnmarshalOptions{MaxSize: messageBytes}).UnmarshalFrom(in, m); err == nil {
+				messages = append(messages, m)
+				err = sound(m, from, self)
+			}
+		}
+		if err == nil {
+			n.mustPost(func(c *Core) {
+				for _, m := range messages {
+					c.Step(m)
+				}
+			})
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	if n.ctx.Err() == nil {
+		n.cfg.Logger.Warningf("stream from node %d: %v", from, err)
+	}
+	n.refuse(w, refusal(CodeBadRequest, err.Error()))
+}
+
+// sound refuses what no honest node sends: raft trusts its peers, and answers much of it with a panic. A
+// message is of the node that hands it over, unless it is a proposal or a question for a read index: those
+// have no term, and a node that has ceased to lead passes them on.
+func sound(m *pb.Message, from, to uint64) error {
+	ok := m.GetTo() == to && m.GetTerm() != 0 && m.GetFrom() == from
+	switch m.GetType() {
+	case pb.MsgProp:
+		ok = m.GetTo() == to && m.GetTerm() == 0 && len(m.GetEntries()) > 0
+		for _, e := range m.GetEntries() {
+			c, err := decodeEntry(e.GetData())
+			ok = ok && err == nil && c.Change == nil && e.GetType() == pb.EntryNormal
+		}
+	case pb.MsgReadIndex:
+		ok = m.GetTo() == to && m.GetTerm() == 0 && len(m.GetEntries()) == 1
+	case pb.MsgReadIndexResp:
+		ok = ok && len(m.GetEntries()) == 1
+	case pb.MsgSnap:
+		_, err := decodeState(m.GetSnapshot().GetData())
+		ok = ok && err == nil
+	case pb.MsgApp:
+		for i, e := range m.GetEntries() {
+			ok = ok && e.GetIndex() == m.GetIndex()+uint64(i)+1
+		}
+	case pb.MsgHeartbeat, pb.MsgHeartbeatResp:
+		ok = ok && (len(m.GetContext()) == 0 || len(m.GetContext()) == 8)
+	case pb.MsgAppResp, pb.MsgVote, pb.MsgVoteResp, pb.MsgPreVote, pb.MsgPreVoteResp, pb.MsgTimeoutNow:
+	default:
+		ok = false
+	}
+	if !ok {
+		return fmt.Errorf("unsound message %s from %d to %d", m.GetType(), m.GetFrom(), m.GetTo())
+	}
+	return nil
 }

@@ -30,45 +30,38 @@ func (c *Core) nextID() proposalID {
 	return proposalID{Node: c.cfg.ID, Boot: c.cfg.Boot, Seq: c.writes.seq}
 }
 
-// await keeps a request until what was proposed for it, last, is applied.
-func (c *Core) await(r *Request, st raft.BasicStatus) {
-	c.writes.waiting[c.writes.seq] = write{Request: r, term: st.GetTerm(), leader: st.Lead}
-}
-
 // propose hands this turn's writes to raft, many entries to a message: one append, one sync and one
 // round trip then carry all of them.
 func (c *Core) propose() {
 	for len(c.writes.unproposed) > 0 {
-		first, size := c.writes.seq, 0
+		first, size := c.writes.seq+1, 0
 		var entries []*pb.Entry
 		for _, r := range c.writes.unproposed {
 			if size > maxProposalBytes {
 				break
 			}
-			data := r.encode(c.nextID())
-			entries = append(entries, &pb.Entry{Data: data})
-			size += len(data)
+			entries = append(entries, &pb.Entry{Data: r.encode(c.nextID())})
+			size += len(entries[len(entries)-1].Data)
 		}
-		batch := c.writes.unproposed[:len(entries)]
+		err := c.raft.Step(&pb.Message{Type: pb.MsgProp.Enum(), From: new(c.cfg.ID), Entries: entries})
+		for i, r := range c.writes.unproposed[:len(entries)] {
+			c.await(r, first+uint64(i), err)
+		}
 		c.writes.unproposed = c.writes.unproposed[len(entries):]
-		c.proposeBatch(batch, entries, first)
 	}
 	c.writes.unproposed = nil
 }
 
-func (c *Core) proposeBatch(batch []*Request, entries []*pb.Entry, seq uint64) {
-	err := c.raft.Step(&pb.Message{Type: pb.MsgProp.Enum(), From: new(c.cfg.ID), Entries: entries})
+// await keeps a request until its proposal is applied, unless raft has refused it.
+func (c *Core) await(r *Request, seq uint64, refused error) {
 	st := c.raft.BasicStatus()
-	for _, r := range batch {
-		seq++
-		switch {
-		case err == nil:
-			c.writes.waiting[seq] = write{Request: r, term: st.GetTerm(), leader: st.Lead}
-		case st.Lead == raft.None || st.LeadTransferee != raft.None:
-			c.answer(r, Response{Err: refusal(CodeNoLeader, "no leader that takes proposals")})
-		default:
-			c.answer(r, Response{Err: refusal(CodeBacklog, err.Error())})
-		}
+	switch {
+	case refused == nil:
+		c.writes.waiting[seq] = write{Request: r, term: st.GetTerm(), leader: st.Lead}
+	case st.Lead == raft.None || st.LeadTransferee != raft.None:
+		c.answer(r, Response{Err: refusal(CodeNoLeader, "no leader that takes proposals")})
+	default:
+		c.answer(r, Response{Err: refusal(CodeBacklog, refused.Error())})
 	}
 }
 
@@ -109,19 +102,13 @@ func (c *Core) sweepWrites(done func(write) bool) {
 	}
 }
 
-// failOutlived gives up the writes that were proposed under another term or leader than today's. A
-// transfer of leadership outlives the term that it began in, and ends well if its target leads.
+// failOutlived gives up the writes that were proposed under another term or leader than today's.
 func (c *Core) failOutlived() {
 	c.sweepWrites(func(w write) bool {
-		transfer := w.Change != nil && w.Change.Kind == Transfer
-		switch {
-		case w.term == c.hard.GetTerm() && w.leader == c.leader, transfer && c.leader == raft.None:
-			return false
-		case transfer && w.Change.ID == c.leader:
-			c.answer(w.Request, Response{})
-		default:
+		outlived := w.term != c.hard.GetTerm() || w.leader != c.leader
+		if outlived {
 			c.answer(w.Request, Response{Err: loss(w.Request, CodeLeaderChanged, "leader or term changed meanwhile")})
 		}
-		return true
+		return outlived
 	})
 }

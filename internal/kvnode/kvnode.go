@@ -48,17 +48,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	cfg.Journal = journal
-	node, err := kv.Start(cfg)
-	if err != nil {
-		log.Errorf("%v", err)
-		return 1
-	}
-	log.Infof("serving on %s", cfg.Listen)
-	select {
-	case <-ctx.Done():
-	case <-node.Stopped():
-	}
-	if err := errors.Join(node.Stop(), journal.Close()); err != nil {
+	if err := errors.Join(kv.Run(ctx, cfg), journal.Close()); err != nil {
 		log.Errorf("stopped: %v", err)
 		return 1
 	}
