@@ -93,7 +93,7 @@ func (s kvSystem) Status(ctx context.Context, n cluster.NodeSpec) (Status, error
 }
 
 func (s kvSystem) Dial(_ context.Context, n cluster.NodeSpec) (workloads.Client, error) {
-	return &kvClient{node: n, conn: httpConn{addr: kvAddr(n)}}, nil
+	return newKVClient(n), nil
 }
 
 func kvAddr(n cluster.NodeSpec) string { return fmt.Sprintf("%s:%d", n.Addr, kvPort) }
