@@ -11,10 +11,16 @@ import (
 	"ordeal/history"
 )
 
-// TestDrawnHistories judges the pictures in testdata/register: status and reason, then each finding
+// TestDrawnHistories judges the pictures in testdata: status and reason, then each finding
 // with its rule, sentence, witnesses and proof. Only change what is expected if you understand why.
 func TestDrawnHistories(t *testing.T) {
-	datadriven.RunTest(t, "testdata/register", func(t *testing.T, d *datadriven.TestData) string {
+	for _, m := range []Model{Register(), List(), Counter()} {
+		t.Run(m.Name, func(t *testing.T) { drawnHistories(t, m) })
+	}
+}
+
+func drawnHistories(t *testing.T, m Model) {
+	datadriven.RunTest(t, "testdata/"+m.Name, func(t *testing.T, d *datadriven.TestData) string {
 		require.Equal(t, "check", d.Cmd)
 		ops, err := history.Parse(d.Input)
 		if err != nil {
@@ -23,7 +29,7 @@ func TestDrawnHistories(t *testing.T) {
 		for i := range ops {
 			ops[i].Key = "k"
 		}
-		v := Linearizable(Register(), Budget{}).Check(t.Context(), ops)
+		v := Linearizable(m, Budget{}).Check(t.Context(), ops)
 		var b strings.Builder
 		fmt.Fprintln(&b, strings.TrimSpace(v.Status.String()+" "+v.Reason))
 		for _, f := range v.Findings {

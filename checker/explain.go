@@ -27,6 +27,11 @@ func (p *registerProblem) Explain(ops []history.Op) Finding {
 	if len(p.calls) > storyMax {
 		return *s.tooLong()
 	}
+	var begins, ends []time.Duration
+	for _, c := range s.calls {
+		begins, ends = append(begins, c.begin), append(ends, c.end)
+	}
+	s.digits = precision(begins, ends)
 	for _, rule := range [...]func() *Finding{
 		s.absurd, s.phantom, s.readBeforeWrite, s.lostUpdate, s.stale, s.replaced, s.wentPast, s.interleaved,
 	} {
@@ -44,18 +49,13 @@ const storyMax = 64
 // story is a problem without a legal order, about to be told.
 type story struct {
 	simplifier // its tables; the times are as they were recorded
-	values     []value
-	problem    *registerProblem
-	ops        map[int]history.Op
-	key        string
-	digits     int // of the times in sentences; 0 until they are known
+	teller
+	values  []value
+	problem *registerProblem
 }
 
 func newStory(p *registerProblem, ops []history.Op) *story {
-	s := &story{problem: p, ops: make(map[int]history.Op, len(ops))}
-	for _, op := range ops {
-		s.ops[op.Index], s.key = op, op.Key
-	}
+	s := &story{problem: p, teller: newTeller(ops)}
 	s.calls = slices.Clone(p.calls)
 	slices.SortStableFunc(s.calls, func(a, b call) int { return cmp.Compare(a.begin, b.begin) })
 	s.index(len(p.values))
@@ -291,19 +291,4 @@ func (s *story) observer(c call) (call, bool) {
 		return call{}, false
 	}
 	return s.calls[i], true
-}
-
-// sortOps puts the witnesses in order, each once, and sets the finding's times.
-func (s *story) sortOps(f *Finding) {
-	slices.SortFunc(f.Ops, func(a, b int) int {
-		return cmp.Or(cmp.Compare(s.ops[a].Call, s.ops[b].Call), cmp.Compare(a, b))
-	})
-	f.Ops = slices.Compact(f.Ops)
-	f.From, f.To = s.ops[f.Ops[0]].Call, time.Duration(0)
-	for _, i := range f.Ops {
-		f.To = max(f.To, s.ops[i].Call)
-		if end := s.ops[i].Return; end != history.Never {
-			f.To = max(f.To, end)
-		}
-	}
 }

@@ -1,7 +1,9 @@
 package checker
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,7 +12,7 @@ import (
 )
 
 // name is how sentences call an operation: "get 5 by p7 via n3".
-func (s *story) name(c call) string { return nameOp(s.ops[c.index]) }
+func (s *story) name(c call) string { return s.nameOf(c.index) }
 
 func nameOp(op history.Op) string { return op.Label() + " by " + process(op) + via(op) }
 
@@ -26,27 +28,57 @@ func via(op history.Op) string {
 
 func (s *story) value(v value) string { return history.ValueLabel(s.problem.values[v]) }
 
-// at shows a moment of the run to the digit at which the story's moments differ, in seconds.
-func (s *story) at(t time.Duration) string {
-	if s.digits == 0 {
-		s.digits = s.precision()
-	}
-	return strconv.FormatFloat(t.Seconds(), 'f', s.digits, 64) + " s"
+// teller knows the operations of a key by the names that sentences call them.
+type teller struct {
+	ops    map[int]history.Op
+	key    string
+	digits int // of the times in sentences
 }
 
-// precision is the number of decimals at which no two moments of the story look the same.
-func (s *story) precision() int {
+// newTeller takes the operations of one key.
+func newTeller(ops []history.Op) teller {
+	t := teller{ops: make(map[int]history.Op, len(ops))}
+	for _, op := range ops {
+		t.ops[op.Index], t.key = op, op.Key
+	}
+	return t
+}
+
+func (t teller) nameOf(index int) string { return nameOp(t.ops[index]) }
+
+// at shows a moment of the run to the digit at which the moments told of differ, in seconds.
+func (t teller) at(moment time.Duration) string {
+	return strconv.FormatFloat(moment.Seconds(), 'f', t.digits, 64) + " s"
+}
+
+// precision is the number of decimals at which no two moments look the same.
+func precision(begins, ends []time.Duration) int {
 	digits := 3
-	for _, a := range s.calls {
-		for _, b := range s.calls {
-			for _, d := range [...]time.Duration{a.begin - b.begin, a.begin - b.end} {
-				for d = d.Abs(); digits < 9 && d > 0 && d < unit(digits); {
+	for _, a := range begins {
+		for _, others := range [...][]time.Duration{begins, ends} {
+			for _, b := range others {
+				for d := (a - b).Abs(); digits < 9 && d > 0 && d < unit(digits); {
 					digits += 3
 				}
 			}
 		}
 	}
 	return digits
+}
+
+// sortOps puts the witnesses in order, each once, and sets the finding's times.
+func (t teller) sortOps(f *Finding) {
+	slices.SortFunc(f.Ops, func(a, b int) int {
+		return cmp.Or(cmp.Compare(t.ops[a].Call, t.ops[b].Call), cmp.Compare(a, b))
+	})
+	f.Ops = slices.Compact(f.Ops)
+	f.From, f.To = t.ops[f.Ops[0]].Call, time.Duration(0)
+	for _, i := range f.Ops {
+		f.To = max(f.To, t.ops[i].Call)
+		if end := t.ops[i].Return; end != history.Never {
+			f.To = max(f.To, end)
+		}
+	}
 }
 
 func unit(digits int) time.Duration {

@@ -31,7 +31,8 @@ const (
 )
 
 // Label names the operation as drawings and sentences do: put 9, get nil, cas 5→9, and
-// cas 5→9 ✗(7) for one that failed because the value was 7. What the outcome leaves open is a "?".
+// cas 5→9 ✗(7) for one that failed because the value was 7; append 5, and add 2→7 for one that left
+// 7. What the outcome leaves open is a "?".
 // Hostile text is quoted, so that a label has printable ASCII and the signs above in it, no more.
 func (op Op) Label() string {
 	verb := Verb(op.F)
@@ -51,7 +52,7 @@ func (op Op) Label() string {
 	if len(op.Input) > 0 {
 		label += " " + ValueLabel(op.Input)
 	}
-	if op.Type == OK && len(op.Output) > 0 && string(op.Output) != string(op.Input) {
+	if op.Type == OK && len(op.Output) > 0 && (op.F == "add" || string(op.Output) != string(op.Input)) {
 		label += arrow + ValueLabel(op.Output)
 	}
 	return label + op.failure()

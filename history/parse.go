@@ -22,8 +22,8 @@ const columnTime = time.Millisecond
 //	p2:                        |- cas 1→3 ✗(2) -|   |- put 4 ! -|
 //
 // Columns become milliseconds, counted from the left edge, the row's name included. Operations are
-// put, get and cas; values are JSON, nil, or plain words, which are strings. ✗ or ! marks one that
-// failed; a failed cas may tell the value that it found. "->" is read as the arrow. Rows of faults
+// put, get, cas, append and add; values are JSON, nil, or plain words, which are strings. ✗ or ! marks one that
+// failed; a failed cas may tell the value that it found, and an add the sum that it left (add 2→7). "->" is read as the arrow. Rows of faults
 // and axes are skipped. Operations come in the order of their calls, with Index counting invocations
 // and completions as a history would, and without a key.
 func Parse(drawing string) ([]Op, error) {
@@ -61,7 +61,7 @@ var (
 	rowName  = regexp.MustCompile(`^\s*p(\d+)\b:?`)
 	axisRow  = regexp.MustCompile(`^\s*\d[\d.]*s(\s|$)`)
 	faultRow = regexp.MustCompile(`\.\.`)
-	labelRow = regexp.MustCompile(`^\s*(put|get|cas)\s`)
+	labelRow = regexp.MustCompile(`^\s*(put|get|cas|append|add)\s`)
 )
 
 type parser struct {
@@ -214,8 +214,17 @@ func (p *parser) label(op *Op) (err error) {
 	case p.has("cas "):
 		op.F = "cas"
 		err = p.pair(op)
+	case p.has("append "):
+		op.F = "append"
+		op.Input, err = p.value()
+		op.Output = op.Input
+	case p.has("add "):
+		op.F = "add"
+		if op.Input, err = p.value(); err == nil && (p.has(arrow) || p.has("->")) {
+			op.Output, err = p.value()
+		}
 	default:
-		return errors.New("an operation should be put, get or cas")
+		return errors.New("an operation should be put, get, cas, append or add")
 	}
 	if err != nil {
 		return err

@@ -33,9 +33,9 @@ type answer struct {
 	body   []byte
 }
 
-// do sends one request. target is the escaped path with its query. An error wraps
+// do sends one request. target is the escaped path with its query; headers are whole lines. An error wraps
 // history.ErrNotApplied if not one byte was sent; after any error the next request has a new connection.
-func (c *httpConn) do(ctx context.Context, method, target string, body []byte) (answer, error) {
+func (c *httpConn) do(ctx context.Context, method, target string, body []byte, headers ...string) (answer, error) {
 	if c.in != nil && c.in.Buffered() > 0 {
 		c.close() // bytes that nobody asked for: what follows might answer an earlier request
 	}
@@ -47,7 +47,7 @@ func (c *httpConn) do(ctx context.Context, method, target string, body []byte) (
 		}
 		c.conn, c.in = conn, bufio.NewReader(conn)
 	}
-	a, err := c.roundTrip(ctx, method, target, body)
+	a, err := c.roundTrip(ctx, method, target, body, headers)
 	if err != nil {
 		c.close()
 		return answer{}, short(err)
@@ -55,7 +55,7 @@ func (c *httpConn) do(ctx context.Context, method, target string, body []byte) (
 	return a, nil
 }
 
-func (c *httpConn) roundTrip(ctx context.Context, method, target string, body []byte) (answer, error) {
+func (c *httpConn) roundTrip(ctx context.Context, method, target string, body []byte, headers []string) (answer, error) {
 	conn := c.conn
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return answer{}, err
@@ -63,7 +63,11 @@ func (c *httpConn) roundTrip(ctx context.Context, method, target string, body []
 	// A deadline in the past ends reads and writes that are under way.
 	release := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer release()
-	request := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n", method, target, c.addr, len(body))
+	request := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n", method, target, c.addr, len(body))
+	for _, line := range headers {
+		request = fmt.Appendf(request, "%s\r\n", line)
+	}
+	request = append(request, "\r\n"...)
 	if _, err := conn.Write(append(request, body...)); err != nil {
 		return answer{}, err
 	}

@@ -6,13 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
 
 	"ordeal/cluster"
-	"ordeal/history"
 	"ordeal/internal/kvnode"
 	"ordeal/workloads"
 )
@@ -95,103 +93,7 @@ func (s kvSystem) Status(ctx context.Context, n cluster.NodeSpec) (Status, error
 }
 
 func (s kvSystem) Dial(_ context.Context, n cluster.NodeSpec) (workloads.Client, error) {
-	return &kvClient{node: n, conn: httpConn{addr: kvAddr(n)}}, nil
+	return newKVClient(n), nil
 }
 
 func kvAddr(n cluster.NodeSpec) string { return fmt.Sprintf("%s:%d", n.Addr, kvPort) }
-
-// kvClient speaks the HTTP API. A value of the history is stored as its JSON text.
-type kvClient struct {
-	node cluster.NodeSpec
-	conn httpConn
-}
-
-func (c *kvClient) Close() error { c.conn.close(); return nil }
-
-// Invoke sends read, write or cas.
-func (c *kvClient) Invoke(ctx context.Context, op history.Event) (history.Event, error) {
-	method, target, body, err := kvRequest(op)
-	if err != nil {
-		return unanswered(op, fmt.Errorf("%w: %w", history.ErrNotApplied, err))
-	}
-	a, err := c.conn.do(ctx, method, target, body)
-	if err != nil {
-		return unanswered(op, err)
-	}
-	return c.complete(op, a)
-}
-
-// unanswered is the completion of an operation that the system said nothing about; it must not carry the
-// invocation's value, which would read as an answer.
-func unanswered(op history.Event, err error) (history.Event, error) {
-	op.Value = nil
-	return op, err
-}
-
-func kvRequest(op history.Event) (method, target string, body []byte, err error) {
-	target = "/kv/" + url.PathEscape(op.Key)
-	switch op.F {
-	case "read":
-		return http.MethodGet, target, nil, nil
-	case "write":
-		return http.MethodPut, target, op.Value, nil
-	case "cas":
-		var pair [2]json.RawMessage
-		if err := json.Unmarshal(op.Value, &pair); err != nil {
-			return "", "", nil, fmt.Errorf("cas value %s: %w", op.Value, err)
-		}
-		if string(pair[0]) == "null" {
-			return http.MethodPut, target + "?absent", pair[1], nil
-		}
-		return http.MethodPut, target + "?old=" + url.QueryEscape(string(pair[0])), pair[1], nil
-	}
-	return "", "", nil, fmt.Errorf("kv has no operation %q", op.F)
-}
-
-// complete turns an answer into the operation's completion.
-func (c *kvClient) complete(op history.Event, a answer) (history.Event, error) {
-	op.Node = c.node.ID
-	op.Term, _ = strconv.ParseUint(a.header.Get("Kv-Term"), 10, 64)
-	op.Revision, _ = strconv.ParseUint(a.header.Get("Kv-Revision"), 10, 64)
-	switch {
-	case a.status == http.StatusOK && op.F == "read":
-		op.Value = jsonValue(a.body)
-		return op, nil
-	case a.status == http.StatusOK:
-		return op, nil
-	case a.status == http.StatusNotFound && op.F == "read" && a.header.Get("Kv-Found") == "false":
-		op.Value = json.RawMessage("null")
-		return op, nil
-	case a.status == http.StatusPreconditionFailed && op.F == "cas":
-		op.Value = json.RawMessage("null")
-		if a.header.Get("Kv-Found") == "true" {
-			op.Value = jsonValue(a.body)
-		}
-		return op, fmt.Errorf("%w: the value is another", history.ErrNotApplied)
-	}
-	return unanswered(op, kvError(a))
-}
-
-// kvError is the error that a node answered with; only its own promise makes it definite.
-func kvError(a answer) error {
-	var body struct {
-		Error, Code string
-		Definite    bool
-	}
-	if err := json.Unmarshal(a.body, &body); err != nil {
-		return fmt.Errorf("status %d with a body that is no JSON", a.status)
-	}
-	if body.Definite {
-		return fmt.Errorf("%w: %s", history.ErrNotApplied, body.Code)
-	}
-	return errors.New(body.Code)
-}
-
-// jsonValue is a stored value as JSON: a node may hand back anything.
-func jsonValue(body []byte) json.RawMessage {
-	if json.Valid(body) {
-		return body
-	}
-	text, _ := json.Marshal(string(body)) // a string always can
-	return text
-}

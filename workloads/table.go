@@ -22,6 +22,8 @@ type Kind struct {
 func Kinds() []Kind {
 	return []Kind{
 		{"register", "reads, writes of unique values and compare-and-set on a rotating set of keys", Register},
+		{"append", "appends of unique elements to lists, and reads of whole lists, on a rotating set of keys", Append},
+		{"counter", "additions to counters that answer with the sum, and reads, on a rotating set of keys", Counter},
 	}
 }
 

@@ -17,7 +17,8 @@ type Client interface {
 	// Invoke performs the invocation op and returns its completion: op with Value, Node, Term and
 	// Revision of the answer filled in. The error decides the outcome: nil is ok, one that wraps
 	// history.ErrNotApplied is fail (Value may still carry what the system answered), every other is
-	// info. It must not retry, and must return soon after ctx is done.
+	// info. It must return soon after ctx is done, and must not send op again, unless the system's own
+	// protocol promises that op is applied once however often it is sent.
 	Invoke(ctx context.Context, op history.Event) (history.Event, error)
 	Close() error
 }

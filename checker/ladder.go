@@ -1,0 +1,199 @@
+package checker
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"ordeal/history"
+)
+
+// A counter of which every add is above zero has each sum during one interval of time. So every
+// answer tells where in the order its call belongs: an add that left s and added d took the counter from
+// s−d to s, a read stands on s, and the calls that were answered are the rungs of a ladder:
+//
+//  1. No two adds go over the same ground, none begins below the start, and no read stands inside
+//     an add. (conflict)
+//  2. No call had ended before one that stands lower began; reads of one sum may have any order. (conflict)
+//  3. Where one rung does not end where the next begins there is a gap. Only adds of unknown outcome
+//     can fill it, each of them one gap at most, and only if they had begun before any call above the
+//     gap ended. They have no end, so nothing else is asked of them. Those left over go last. (climb)
+//
+// If all three hold, the rungs in their order with the fillers in their gaps are a legal order: the
+// sums are right, and no call had ended before one that comes earlier began. 1 and 2 hold for any
+// two calls whatever the others are, so two that break them are a witness by themselves.
+type ladder struct {
+	rungs []counterCall // answered, from the lowest
+	loose []counterCall // adds of unknown outcome, from the largest
+	rest  []int64       // by loose: what it and all after it add up to
+	start int64
+	gaps  []gap
+}
+
+// gap lies below a rung.
+type gap struct {
+	above int // in rungs
+	size  int64
+	until time.Duration // the first end of a call above it
+	bound int           // the rung that ends then
+}
+
+// grows tells whether p has a ladder: all adds are above zero, and all that are sure have an answer.
+func (p *counterProblem) grows() bool {
+	return !slices.ContainsFunc(p.calls, func(c counterCall) bool {
+		return c.add && c.delta <= 0 || !c.answered && !c.maybe
+	})
+}
+
+func newLadder(p *counterProblem) *ladder {
+	l := &ladder{start: p.start}
+	for _, c := range p.calls {
+		if c.answered {
+			l.rungs = append(l.rungs, c)
+		} else {
+			l.loose = append(l.loose, c)
+		}
+	}
+	slices.SortStableFunc(l.rungs, func(a, b counterCall) int { return cmp.Or(cmp.Compare(a.sum, b.sum), cmp.Compare(a.from(), b.from())) })
+	slices.SortStableFunc(l.loose, func(a, b counterCall) int { return cmp.Compare(b.delta, a.delta) })
+	l.rest = make([]int64, len(l.loose)+1)
+	for i := len(l.loose) - 1; i >= 0; i-- {
+		l.rest[i] = l.rest[i+1] + l.loose[i].delta
+	}
+	at, until, bound := len(l.rungs)-1, time.Duration(math.MaxInt64), 0
+	for ; at >= 0; at-- {
+		c := l.rungs[at]
+		if c.end < until {
+			until, bound = c.end, at
+		}
+		below := l.start
+		if at > 0 {
+			below = l.rungs[at-1].sum
+		}
+		if c.from() > below {
+			l.gaps = append(l.gaps, gap{above: at, size: c.from() - below, until: until, bound: bound})
+		}
+	}
+	slices.Reverse(l.gaps)
+	return l
+}
+
+// conflict returns one or two calls that break 1 or 2: of two the first stands lower.
+func (l *ladder) conflict() ([]counterCall, bool) {
+	latest := -1 // of the rungs below the present one: the one that begins last
+	level := 0   // the first rung on the sum of the present one, if that is a read
+	for i, c := range l.rungs {
+		switch {
+		case c.from() < l.start:
+			return []counterCall{c}, true
+		case i > 0 && c.from() < l.rungs[i-1].sum:
+			return []counterCall{l.rungs[i-1], c}, true
+		}
+		if i > 0 && !(sameRead(l.rungs[i-1], c)) {
+			for ; level < i; level++ {
+				if latest < 0 || l.rungs[level].begin > l.rungs[latest].begin {
+					latest = level
+				}
+			}
+		}
+		if latest >= 0 && c.end < l.rungs[latest].begin {
+			return []counterCall{l.rungs[latest], l.lastBefore(l.rungs[latest], i)}, true
+		}
+	}
+	return nil, false
+}
+
+// lastBefore is, of the rungs from i on, the one that ended last before low began.
+func (l *ladder) lastBefore(low counterCall, i int) counterCall {
+	last := l.rungs[i]
+	for _, c := range l.rungs[i:] {
+		if c.end < low.begin && c.end > last.end {
+			last = c
+		}
+	}
+	return last
+}
+
+func sameRead(a, b counterCall) bool { return !a.add && !b.add && a.sum == b.sum }
+
+// climb is 3: outOfTime if there were too many ways to fill the gaps.
+func (l *ladder) climb() result {
+	for i := range l.gaps {
+		if l.fill(l.gaps[i:i+1]) == illegal { // soon found, where all gaps together might take long
+			return illegal
+		}
+	}
+	return l.fill(l.gaps)
+}
+
+// fill tells whether adds of unknown outcome can fill gaps, the lowest first.
+func (l *ladder) fill(gaps []gap) result {
+	const stepsMax = 1 << 20 // some milliseconds
+	f := filler{ladder: l, gaps: gaps, used: make([]bool, len(l.loose)), steps: stepsMax}
+	switch {
+	case f.gap(0):
+		return legal
+	case f.steps <= 0:
+		return outOfTime
+	default:
+		return illegal
+	}
+}
+
+// filler is a search for the fillers of gaps.
+type filler struct {
+	*ladder
+	gaps  []gap
+	used  []bool // by loose
+	steps int
+}
+
+func (f *filler) gap(g int) bool { return g == len(f.gaps) || f.choose(g, 0, f.gaps[g].size) }
+
+// choose fills what need is left of gap g with adds from i on. Of adds of one size that could be
+// taken only the first is tried: whichever had begun in time for this gap has for every higher one, so it
+// does not matter which of them are left.
+func (f *filler) choose(g, i int, need int64) bool {
+	if need == 0 {
+		return f.gap(g + 1)
+	}
+	tried := int64(0)
+	for ; i < len(f.loose) && f.rest[i] >= need; i++ {
+		if f.steps--; f.steps <= 0 {
+			return false
+		}
+		c := &f.loose[i]
+		if f.used[i] || c.delta == tried || c.delta > need || c.begin > f.gaps[g].until {
+			continue
+		}
+		tried, f.used[i] = c.delta, true
+		if f.choose(g, i+1, need-c.delta) {
+			return true
+		}
+		f.used[i] = false
+	}
+	return false
+}
+
+// around is the part of the problem about a gap that nothing fills. In a legal order of the whole the
+// counter once stands where the rung below the gap begins. From there on the rung, the adds in the
+// gap and the rung above it are a legal order; every other add goes last. The rung above comes before those that are
+// higher, so it ends no later than they do.
+func (l *ladder) around(g gap) *counterProblem {
+	above := l.rungs[g.above]
+	above.end = g.until
+	p := &counterProblem{start: l.start, bound: l.rungs[g.bound].index}
+	if g.above > 0 {
+		below := l.rungs[g.above-1]
+		p.start, p.calls = below.from(), []counterCall{below}
+	}
+	p.calls = append(p.calls, above)
+	for _, c := range l.loose {
+		if c.delta <= g.size && c.begin <= g.until {
+			c.end = history.Never
+			p.calls = append(p.calls, c)
+		}
+	}
+	return p
+}
