@@ -194,7 +194,7 @@ func (f *fake) undoneTwice(t *testing.T, s Step) {
 	require.NoError(t, undo(t.Context()))
 	before := strings.Join(f.log, ", ")
 	require.NoError(t, undo(t.Context()))
-	for _, call := range strings.Split(strings.TrimPrefix(strings.Join(f.log, ", "), before), ", ") {
+	for call := range strings.SplitSeq(strings.TrimPrefix(strings.Join(f.log, ", "), before), ", ") {
 		require.Contains(t, []string{"", "resume n1", "heal"}, call, "what is done already must not be done again")
 	}
 }
