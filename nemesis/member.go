@@ -37,7 +37,7 @@ func member() Kind {
 			{Name: "remove", Targets: alone, Nodes: 3},
 			{Name: "wipe", Targets: alone, Nodes: 3},
 		},
-		Min: 500 * time.Millisecond, Max: 2 * time.Second, Undo: 3 * time.Second,
+		Min: 500 * time.Millisecond, Max: 2 * time.Second, Undo: 2 * time.Second,
 		Needs: []Ability{TellLeader, Rejoin}, Alone: true,
 		New: func(params map[string]string, _ *rand.Rand) Fault {
 			if params["how"] == "wipe" {

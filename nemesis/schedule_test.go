@@ -130,7 +130,7 @@ func TestAllFitsIntoHalfAMinute(t *testing.T) {
 	for _, k := range Kinds() {
 		need += calmMax + k.Max + k.Undo
 	}
-	require.LessOrEqual(t, need, 31*time.Second)
+	require.LessOrEqual(t, need, 30*time.Second)
 }
 
 func TestAbilities(t *testing.T) {
