@@ -2,6 +2,7 @@ package ordeal_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -23,11 +24,21 @@ func TestMain(m *testing.M) {
 // TestChaos puts the reference KV on trial under each set of faults, where it must be clean, and with
 // each planted bug, where it must be convicted.
 func TestChaos(t *testing.T) {
-	for _, faults := range []string{"none", "kill", "pause", "partition", "kill,pause,partition"} {
+	for _, faults := range []string{"none", "kill", "pause", "partition", "transfer", "kill,pause,partition"} {
 		t.Run("register/"+faults, func(t *testing.T) {
 			ordeal.Test(t, ordeal.Config{Faults: faults, Time: 8 * time.Second})
 		})
 	}
+	for _, faults := range []string{"member:remove", "member:wipe@leader"} {
+		for _, nodes := range []int{3, 5} {
+			t.Run(fmt.Sprintf("register/%s/%d nodes", faults, nodes), func(t *testing.T) {
+				ordeal.Test(t, ordeal.Config{Nodes: nodes, Faults: faults, Time: 15 * time.Second})
+			})
+		}
+	}
+	t.Run("register/all", func(t *testing.T) {
+		ordeal.Test(t, ordeal.Config{Faults: "all", Time: 30 * time.Second})
+	})
 	for _, bug := range []string{"ack-before-commit", "follower-local-read", "leader-local-read"} {
 		t.Run("register/bug/"+bug, func(t *testing.T) {
 			r := ordeal.Try(t, ordeal.Config{Bug: bug, Time: 10 * time.Second})

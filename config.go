@@ -16,12 +16,12 @@ import (
 )
 
 // Config says what to put on trial and how. Its zero value is the default trial: the reference KV on
-// five nodes, the register workload, thirty seconds of kills, pauses and partitions.
+// five nodes, the register workload, thirty seconds of all faults.
 type Config struct {
 	Workload    string         // "" is register
 	System      systems.System // nil is the reference KV
 	Nodes       int            // 0 is 5
-	Faults      string         // as nemesis.ParseSpecs reads it; "" is "all", or what Bug's header names
+	Faults      string         // as nemesis.ParseSpecs reads it; "all" is all that the system can take, "" is that, or what Bug's header names
 	Time        time.Duration  // of the load; 0 is 30 s
 	Seed        uint64         // 0 draws one
 	Concurrency int            // clients at a time; 0 is four a node
@@ -159,22 +159,20 @@ func (p *plan) checkSchedule() (err error) {
 	if p.specs, err = nemesis.ParseSpecs(p.Faults); err != nil {
 		return err
 	}
-	_, tellsLeader := p.System.(systems.Inspectable)
+	can := abilities(p.System)
+	if p.Faults == "all" {
+		p.specs = nemesis.Possible(p.specs, p.Nodes, can)
+	}
 	if p.Schedule != nil {
 		p.schedule = *p.Schedule
 	} else {
 		rng := mathrand.New(mathrand.NewPCG(p.Seed, 0))
-		if p.schedule, err = nemesis.Plan(rng, p.specs, p.Time, p.Nodes, tellsLeader); err != nil {
+		if p.schedule, err = nemesis.Plan(rng, p.specs, p.Time, p.Nodes, can); err != nil {
 			return err
 		}
 	}
-	if err := p.schedule.Check(p.Nodes); err != nil {
+	if err := p.schedule.Check(p.Nodes, can); err != nil {
 		return fmt.Errorf("schedule: %w", err)
-	}
-	for i, step := range p.schedule.Steps {
-		if step.Target == nemesis.Leader && !tellsLeader {
-			return fmt.Errorf("schedule: step %d: %s does not tell who leads", i, p.System.Name())
-		}
 	}
 	if end := p.schedule.End(); end > p.Time {
 		return fmt.Errorf("schedule: it ends after %v, the load after %v", end, p.Time)

@@ -17,6 +17,7 @@ import (
 	"ordeal/checker"
 	"ordeal/cluster"
 	"ordeal/history"
+	"ordeal/nemesis"
 	"ordeal/workloads"
 )
 
@@ -132,10 +133,18 @@ func TestForeignSystem(t *testing.T) {
 	t.Run("what forgets is not", func(t *testing.T) {
 		require.Equal(t, checker.Invalid, trial(t, "kill"))
 	})
-	t.Run("its leader cannot be aimed at", func(t *testing.T) {
-		err := ordeal.Config{System: memory{}, Faults: "kill@leader"}.Check()
-		var usage *ordeal.UsageError
-		require.True(t, errors.As(err, &usage))
-		require.ErrorContains(t, err, "does not tell who leads")
+	t.Run("it is not asked for what it cannot do", func(t *testing.T) {
+		lost := nemesis.Step{At: time.Second, For: time.Second, Fault: "member", Target: nemesis.One, Params: map[string]string{"how": "wipe"}}
+		for _, c := range []ordeal.Config{
+			{Faults: "kill@leader"}, {Faults: "pause,transfer"}, {Faults: "member"},
+			{Schedule: &nemesis.Schedule{Steps: []nemesis.Step{lost}}},
+		} {
+			c.System = memory{}
+			err := c.Check()
+			var usage *ordeal.UsageError
+			require.True(t, errors.As(err, &usage))
+			require.ErrorContains(t, err, "does not tell who leads")
+		}
+		require.NoError(t, ordeal.Config{System: memory{}, Faults: "all"}.Check())
 	})
 }

@@ -1,6 +1,6 @@
 // Package cluster is where nodes run: today as processes in the sandbox, each with a network
-// namespace, a data directory and a log of its own. It starts, kills, pauses and resumes them, and
-// cuts the network between them.
+// namespace, a data directory and a log of its own. It starts, kills, pauses and resumes them, wipes
+// their disks, and cuts the network between them.
 //
 // It does not know what the processes are, when they are ready, or why somebody wants them dead:
 // systems and faults do.
@@ -215,6 +215,16 @@ func (c *Cluster) Pause(ctx context.Context, id string) error {
 // Resume sends SIGCONT. A node that runs already is no error, one that is down is.
 func (c *Cluster) Resume(ctx context.Context, id string) error {
 	return c.act(ctx, "resume", id, (*node).resume)
+}
+
+// Wipe empties the data directory of a node that is down, and returns how many files that were and how many
+// bytes. Links are removed and never followed. Files of its Command are written again at the next start.
+func (c *Cluster) Wipe(ctx context.Context, id string) (files int, bytes int64, err error) {
+	err = c.act(ctx, "wipe", id, func(n *node, ctx context.Context) (err error) {
+		files, bytes, err = n.wipe(ctx)
+		return err
+	})
+	return files, bytes, err
 }
 
 // act does something to one node, in its turn.

@@ -35,9 +35,9 @@ type node struct {
 	star    *sandbox.Star
 	log     *nodeLog
 
-	turn    chan struct{}  // holds one token, taken by whoever starts, kills, pauses or resumes
+	turn    chan struct{}  // holds one token, taken by whoever starts, kills, pauses, resumes or wipes
 	calls   sync.WaitGroup // calls of attend, and so of exited, that have not returned
-	written bool           // Command.Files are written; guarded by turn
+	written bool           // Command.Files are on its disk; guarded by turn
 
 	mu     sync.Mutex
 	proc   *process // nil when down
@@ -104,7 +104,8 @@ func (n *node) status() (State, int) {
 	return Running, n.proc.pid
 }
 
-func (n *node) start(ctx context.Context) error {
+// awaitDown reports a node that is up, or closed; one that has ended may still be having its last words logged.
+func (n *node) awaitDown(ctx context.Context) error {
 	n.mu.Lock()
 	proc, closed := n.proc, n.closed
 	reaped := proc != nil && proc.reaped
@@ -112,7 +113,7 @@ func (n *node) start(ctx context.Context) error {
 	switch {
 	case closed:
 		return errors.New("the cluster is closed")
-	case reaped: // its last words are being logged
+	case reaped:
 		select {
 		case <-proc.done:
 		case <-ctx.Done():
@@ -120,6 +121,13 @@ func (n *node) start(ctx context.Context) error {
 		}
 	case proc != nil:
 		return fmt.Errorf("it runs already, with pid %d", proc.pid)
+	}
+	return nil
+}
+
+func (n *node) start(ctx context.Context) error {
+	if err := n.awaitDown(ctx); err != nil {
+		return err
 	}
 	c, err := n.command(n.specCopy())
 	if err != nil {

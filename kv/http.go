@@ -23,6 +23,9 @@ func (n *Node) routes() http.Handler {
 		"POST /txn": n.operation(parseTxn, func(r Response) any {
 			return map[string]any{"succeeded": !r.Else, "results": r.Results}
 		}),
+		"POST /sessions": n.operation(parseOpen, func(r Response) any {
+			return map[string]any{"session": r.Results[0].Rev}
+		}),
 		"POST /members":              n.operation(parseChange(AddMember), membership),
 		"POST /members/{id}/promote": n.operation(parseChange(PromoteMember), membership),
 		"DELETE /members/{id}":       n.operation(parseChange(RemoveMember), membership),
@@ -206,6 +209,10 @@ func parseTxn(w http.ResponseWriter, r *http.Request) (*Request, *Error) {
 		return nil, refusal(CodeBadRequest, err.Error())
 	}
 	return finishParse(r, req)
+}
+
+func parseOpen(_ http.ResponseWriter, r *http.Request) (*Request, *Error) {
+	return finishParse(r, &Request{Command: Command{Then: []Op{{Kind: Open}}}})
 }
 
 // finishParse adds the session and checks the whole.

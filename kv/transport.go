@@ -110,7 +110,7 @@ func (t *transport) sendSnapshot(p *peer, m *pb.Message) error {
 	if _, err := protodelim.MarshalTo(&body, m); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(p.ctx, patience+time.Second*time.Duration(body.Len())/snapshotSpeed)
+	ctx, cancel := context.WithTimeout(p.ctx, 4*patience+time.Second*time.Duration(body.Len())/snapshotSpeed)
 	defer cancel()
 	return t.post(ctx, p, &body)
 }

@@ -6,6 +6,7 @@ package nemesis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -43,8 +44,16 @@ type Kind struct {
 	// Param is the parameter that NAME:VALUE sets; "" for a kind without variants.
 	Param    string
 	Variants []Variant
+	// Default is the variant of a step that names none; "" if it must name one.
+	Default string
 	// Min and Max bound the length of a drawn window.
 	Min, Max time.Duration
+	// Undo is how long undoing usually takes; a drawn schedule leaves it free.
+	Undo  time.Duration
+	Needs []Ability // of the system under test
+	// Alone is for faults that cost the cluster a member: they take one node at a time, and the next of
+	// them waits until the last is undone. Two at once could take a quorum's disks.
+	Alone bool
 	// New makes the fault of a step; params are known to be a variant of this kind.
 	New func(params map[string]string, r *rand.Rand) Fault
 }
@@ -60,7 +69,7 @@ type Variant struct {
 
 // Kinds is the table of faults.
 func Kinds() []Kind {
-	return []Kind{kill(), pause(), partition()}
+	return []Kind{kill(), pause(), partition(), transfer(), member()}
 }
 
 // caught turns a panic into the error of the function that defers it, so that its undo is not lost.
@@ -85,13 +94,24 @@ func kindOf(name string) (Kind, bool) {
 
 // variant finds the form that params name.
 func (k Kind) variant(params map[string]string) (Variant, bool) {
-	name := ""
-	if k.Param != "" {
-		name = params[k.Param]
+	name, given := params[k.Param]
+	if !given {
+		name = k.Default
 	}
 	i := slices.IndexFunc(k.Variants, func(v Variant) bool { return v.Name == name })
 	if i < 0 {
 		return Variant{}, false
 	}
 	return k.Variants[i], true
+}
+
+// takes reports a target that this variant of the kind cannot have.
+func (k Kind) takes(v Variant, t Target) error {
+	switch {
+	case len(v.Targets) == 0 && t != "":
+		return errors.New("it chooses its own nodes and takes no target")
+	case k.Alone && (t == Minority || t == Majority || t == All):
+		return fmt.Errorf("it takes one node at a time, not target %q", string(t))
+	}
+	return nil
 }

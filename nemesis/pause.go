@@ -19,13 +19,24 @@ type Pauser interface {
 
 func pause() Kind {
 	return Kind{
-		Name: "pause", Doc: "SIGSTOP, then SIGCONT: the process loses time and does not know it",
-		Variants: []Variant{{Targets: []Target{One, Leader, Leader, Leader, Minority, All}, Nodes: 1}},
-		Min:      time.Second, Max: 3 * time.Second,
-		New: func(map[string]string, *rand.Rand) Fault { return &pauseFault{} },
+		Name: "pause", Doc: "SIGSTOP, then SIGCONT: the process, or with its network the machine, loses time and does not know it",
+		Param: "what", Default: "process",
+		Variants: []Variant{
+			{Name: "process", Targets: []Target{One, Leader, Leader, Leader, Minority, All}, Nodes: 1},
+			{Name: "machine", Targets: []Target{One, Leader, Leader, Leader, Minority}, Nodes: 2},
+		},
+		Min: time.Second, Max: 3 * time.Second, Undo: stillDeaf,
+		New: func(params map[string]string, r *rand.Rand) Fault {
+			if params["what"] == "machine" {
+				return &suspendFault{id: fmt.Sprintf("suspend-%016x", r.Uint64())}
+			}
+			return &pauseFault{}
+		},
 	}
 }
 
+// pauseFault stops a process. Its kernel goes on: it accepts connections and data, and all of it
+// arrives when the process does.
 type pauseFault struct {
 	on    Pauser
 	nodes []pausedNode

@@ -17,9 +17,9 @@ const (
 )
 
 // Plan draws a schedule for a load of the given length on a cluster of n nodes: every spec once in
-// random order, then again in another, for as long as they fit. Nobody can aim at the leader of a
-// system that does not tell who leads.
-func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, tellsLeader bool) (Schedule, error) {
+// random order, then again in another, for as long as they fit. can is what the system is able to; a spec
+// that needs more is an error.
+func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, can []Ability) (Schedule, error) {
 	var s Schedule
 	if len(specs) == 0 {
 		return s, nil
@@ -27,7 +27,10 @@ func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, tellsLeader boo
 	scale := 1.0 // a short load has short windows, so that every fault still has its turn
 	need := calmFirst + calmLast
 	for _, spec := range specs {
-		need += calmMax + spec.Kind.Max
+		if err := spec.Check(can); err != nil {
+			return s, err
+		}
+		need += calmMax + spec.Kind.Max + spec.Kind.Undo
 	}
 	if load < need {
 		scale = float64(load) / float64(need)
@@ -37,7 +40,7 @@ func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, tellsLeader boo
 	at := scaled(calmFirst)
 	for {
 		for _, i := range r.Perm(len(specs)) {
-			step, err := specs[i].draw(r, n, tellsLeader)
+			step, err := specs[i].draw(r, n, can)
 			if err != nil {
 				return s, err
 			}
@@ -46,16 +49,13 @@ func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, tellsLeader boo
 				return s, nil
 			}
 			s.Steps = append(s.Steps, step)
-			at += step.For + scaled(between(r, calmMin, calmMax))
+			at += step.For + scaled(specs[i].Kind.Undo+between(r, calmMin, calmMax))
 		}
 	}
 }
 
 // draw fills in what the spec leaves open, with a variant that fits a cluster of n nodes.
-func (s Spec) draw(r *rand.Rand, n int, tellsLeader bool) (Step, error) {
-	if s.Target == Leader && !tellsLeader {
-		return Step{}, fmt.Errorf("fault %s: this system does not tell who leads", s)
-	}
+func (s Spec) draw(r *rand.Rand, n int, can []Ability) (Step, error) {
 	fits := slices.DeleteFunc(s.variants(), func(v Variant) bool { return v.Nodes > n })
 	if len(fits) == 0 {
 		// Planned all the same: the run then says that it proved nothing, and why.
@@ -68,7 +68,7 @@ func (s Spec) draw(r *rand.Rand, n int, tellsLeader bool) (Step, error) {
 	}
 	if len(v.Targets) > 0 && s.Target == "" {
 		targets := slices.DeleteFunc(slices.Clone(v.Targets), func(t Target) bool {
-			return t.checkFor(n) != nil || t == Leader && !tellsLeader
+			return t.checkFor(n) != nil || s.Kind.lacks(can, t) != nil
 		})
 		step.Target = targets[r.IntN(len(targets))]
 	}

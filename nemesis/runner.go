@@ -20,6 +20,8 @@ type Runner struct {
 	Record  func(history.Event)  // takes the begin and the end of every window
 	Status  func(history.Window) // told when a window opens and closes, for a live view; may be nil
 	Started time.Duration        // when the load began, on the run's clock
+
+	alone chan struct{} // holds a token while a step of a kind that is Alone is active
 }
 
 // How long the nemesis waits for a leader to aim at, and for evidence or an undo.
@@ -37,6 +39,7 @@ var ErrNotHealed = errors.New("a fault could not be undone")
 // be injected or undone; the same stands in their windows.
 func (r *Runner) Run(ctx context.Context, s Schedule) error {
 	errs := make([]error, len(s.Steps))
+	r.alone = make(chan struct{}, 1)
 	var steps sync.WaitGroup
 	for i, step := range s.Steps {
 		steps.Go(func() {
@@ -53,6 +56,14 @@ func (r *Runner) Run(ctx context.Context, s Schedule) error {
 func (r *Runner) step(ctx context.Context, i int, step Step) (err error) {
 	rng := rand.New(rand.NewPCG(r.Seed, uint64(i)+1))
 	kind, _ := kindOf(step.Fault)
+	if kind.Alone {
+		select {
+		case r.alone <- struct{}{}:
+			defer func() { <-r.alone }()
+		case <-ctx.Done():
+			return nil // left out, as one that is still to come
+		}
+	}
 	fault := kind.New(step.Params, rng)
 	on, err := r.aim(ctx, step, rng)
 	w := history.Window{Step: i, Fault: step.label(), Role: string(step.Target), Target: on, From: r.Elapsed(), To: history.Never}

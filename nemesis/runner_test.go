@@ -2,11 +2,8 @@ package nemesis
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,106 +13,11 @@ import (
 	"ordeal/history"
 )
 
-// fake is a cluster that notes what is done to it.
-type fake struct {
-	mu      sync.Mutex
-	start   time.Time
-	log     []string
-	fail    string // the call that fails, after it has had its effect
-	panics  string // the call that panics
-	dropped uint64
-	starts  int
-	down    map[string]bool
-	stopped map[string]bool
-	events  []history.Event
-}
-
-func newFake() *fake {
-	return &fake{start: time.Now(), down: map[string]bool{}, stopped: map[string]bool{}}
-}
-
-// note logs a call with its effect.
-func (f *fake) note(effect func(), parts ...string) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	effect()
-	call := strings.Join(parts, " ")
-	f.log = append(f.log, call)
-	if call == f.panics {
-		panic("boom")
-	}
-	if call == f.fail {
-		return errors.New("broken")
-	}
-	return nil
-}
-
-func (f *fake) Nodes() []string               { return cluster(3) }
-func (f *fake) Leader(context.Context) string { return "n2" }
-
-func (f *fake) Stopped(n string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.stopped[n]
-}
-
-func (f *fake) PID(n string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.down[n] {
-		return 0
-	}
-	return 100 + f.starts
-}
-
-func (f *fake) Kill(_ context.Context, n string) error {
-	return f.note(func() { f.down[n] = true }, "kill", n)
-}
-
-func (f *fake) Start(_ context.Context, n string) error {
-	return f.note(func() { f.down[n] = false; f.starts++ }, "start", n)
-}
-
-func (f *fake) Pause(_ context.Context, n string) error {
-	return f.note(func() { f.stopped[n] = true }, "pause", n)
-}
-
-func (f *fake) Resume(_ context.Context, n string) error {
-	return f.note(func() { f.stopped[n] = false }, "resume", n)
-}
-
-func (f *fake) Cut(context.Context, string, [][2]string) error  { return f.note(func() {}, "cut") }
-func (f *fake) Heal(context.Context, string) error              { return f.note(func() {}, "heal") }
-func (f *fake) Dropped(context.Context, string) (uint64, error) { return f.dropped, nil }
-
-func (f *fake) runner() *Runner {
-	return &Runner{
-		Cluster: f, Seed: 1, Elapsed: func() time.Duration { return time.Since(f.start) },
-		Record: func(e history.Event) {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			e.Index = len(f.events)
-			f.events = append(f.events, e)
-		},
-	}
-}
-
-// ends are the values of the events that end a window.
-func (f *fake) ends(t *testing.T) (ends []history.WindowValue) {
-	for _, e := range f.events {
-		var v history.WindowValue
-		require.NoError(t, json.Unmarshal(e.Value, &v))
-		if v.Phase == history.PhaseEnd {
-			ends = append(ends, v)
-		}
-	}
-	return ends
-}
-
-func step(fault string, target Target, shape string) Step {
+// step is one of two seconds after one; variant may be "".
+func step(fault string, target Target, variant string) Step {
 	s := Step{At: time.Second, For: 2 * time.Second, Fault: fault, Target: target}
-	if shape != "" {
-		s.Params = map[string]string{"shape": shape}
+	if kind, _ := kindOf(fault); variant != "" {
+		s.Params = map[string]string{kind.Param: variant}
 	}
 	return s
 }

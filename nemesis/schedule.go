@@ -62,20 +62,21 @@ const (
 	atMax    = 30 * 24 * time.Hour
 )
 
-// Check reports the first step that no cluster of n nodes could carry out.
-func (s Schedule) Check(n int) error {
+// Check reports the first step that no cluster of n nodes could carry out, or that needs what a system with
+// these abilities lacks.
+func (s Schedule) Check(n int, can []Ability) error {
 	if len(s.Steps) > stepsMax {
 		return fmt.Errorf("%d steps; at most %d", len(s.Steps), stepsMax)
 	}
 	for i, step := range s.Steps {
-		if err := step.check(n); err != nil {
+		if err := step.check(n, can); err != nil {
 			return fmt.Errorf("step %d: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (s Step) check(n int) error {
+func (s Step) check(n int, can []Ability) error {
 	if s.At < 0 || s.At > atMax {
 		return fmt.Errorf("field \"at\": %v is not within 0 and %v", s.At, atMax)
 	}
@@ -95,10 +96,13 @@ func (s Step) check(n int) error {
 	if !ok {
 		return fmt.Errorf("fault %s: unknown %s %q", s.Fault, kind.Param, s.Params[kind.Param])
 	}
+	if err := kind.takes(variant, s.Target); err != nil {
+		return fmt.Errorf("fault %s with target %q: %w", s.label(), string(s.Target), err)
+	}
+	if err := kind.lacks(can, s.Target); err != nil {
+		return fmt.Errorf("fault %s with target %q: %w", s.label(), string(s.Target), err)
+	}
 	if len(variant.Targets) == 0 {
-		if s.Target != "" {
-			return fmt.Errorf("fault %s: %s takes no target, but has %q", s.Fault, variant.Name, string(s.Target))
-		}
 		return nil
 	}
 	if err := s.Target.check(); err != nil {

@@ -11,17 +11,20 @@ import (
 	"pgregory.net/rapid"
 )
 
+// able can do everything.
+var able = []Ability{TellLeader, HandOver, Rejoin}
+
 func TestPlan(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
 		nodes := rapid.IntRange(1, 9).Draw(t, "nodes")
 		load := time.Duration(rapid.IntRange(5, 120).Draw(t, "seconds")) * time.Second
-		specs, err := ParseSpecs(rapid.SampledFrom([]string{"all", "kill", "pause@leader", "partition:isolate@one,kill@all", "none"}).Draw(t, "faults"))
+		specs, err := ParseSpecs(rapid.SampledFrom([]string{"all", "kill", "pause@leader", "transfer,member", "member:wipe@leader", "partition:isolate@one,kill@all", "none"}).Draw(t, "faults"))
 		require.NoError(t, err)
 
-		s, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes, true)
+		s, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes, able)
 		require.NoError(t, err)
-		require.NoError(t, s.Check(nodes))
+		require.NoError(t, s.Check(nodes, able))
 		require.LessOrEqual(t, s.End(), load)
 		seen := map[string]bool{}
 		for i, step := range s.Steps {
@@ -29,12 +32,15 @@ func TestPlan(t *testing.T) {
 			if i > 0 {
 				require.Greater(t, step.At, s.Steps[i-1].At+s.Steps[i-1].For, "drawn windows must not overlap")
 			}
+			if step.Fault == "member" {
+				require.Contains(t, []Target{One, Leader}, step.Target, "a member is lost alone")
+			}
 		}
 		for _, spec := range specs {
 			require.True(t, seen[spec.Kind.Name], "%s has no turn in %v", spec, load)
 		}
 
-		again, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes, true)
+		again, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes, able)
 		require.NoError(t, err)
 		require.Equal(t, s, again, "the same seed must draw the same schedule")
 
@@ -71,10 +77,15 @@ func TestBadSchedules(t *testing.T) {
 		{`{"steps":[{"at":"1s","for":"1s","fault":"partition","params":{"shape":"star"}}]}`, `unknown shape "star"`},
 		{`{"steps":[{"at":"1s","for":"1s","fault":"partition"}]}`, `unknown shape ""`},
 		{`{"steps":[{"at":"1s","for":"1s","fault":"partition","target":"one","params":{"shape":"bridge"}}]}`, `takes no target`},
+		{`{"steps":[{"at":"1s","for":"1s","fault":"pause","target":"one","params":{"what":"planet"}}]}`, `unknown what "planet"`},
+		{`{"steps":[{"at":"1s","for":"1s","fault":"pause","target":"one","params":{"what":""}}]}`, `unknown what ""`},
+		{`{"steps":[{"at":"1s","for":"1s","fault":"transfer","target":"one"}]}`, `takes no target`},
+		{`{"steps":[{"at":"1s","for":"1s","fault":"member","target":"one"}]}`, `unknown how ""`},
+		{`{"steps":[{"at":"1s","for":"1s","fault":"member","target":"minority","params":{"how":"wipe"}}]}`, `one node at a time`},
 	} {
 		s, err := ReadSchedule("s.json", strings.NewReader(c.json))
 		if err == nil {
-			err = s.Check(5)
+			err = s.Check(5, able)
 		}
 		require.ErrorContains(t, err, c.want, c.json)
 	}
@@ -84,7 +95,7 @@ func FuzzReadSchedule(f *testing.F) {
 	f.Add(`{"steps":[{"at":"1s","for":"1s","fault":"partition","params":{"shape":"bridge"}}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := ReadSchedule("s.json", strings.NewReader(text))
-		if err != nil || s.Check(5) != nil {
+		if err != nil || s.Check(5, able) != nil {
 			return
 		}
 		var b bytes.Buffer
@@ -95,7 +106,7 @@ func FuzzReadSchedule(f *testing.F) {
 }
 
 func TestSpecs(t *testing.T) {
-	for _, good := range []string{"kill", "pause@leader", "partition:isolate@n2", "partition@minority", "partition:bridge"} {
+	for _, good := range []string{"kill", "pause@leader", "partition:isolate@n2", "partition@minority", "partition:bridge", "pause:machine@all", "transfer", "member@n2", "member:wipe@leader"} {
 		spec, err := ParseSpec(good)
 		require.NoError(t, err)
 		require.Equal(t, good, spec.String())
@@ -103,6 +114,7 @@ func TestSpecs(t *testing.T) {
 	for bad, want := range map[string]string{
 		"melt": "unknown fault", "kill:hard": "no variants", "kill@boss": "unknown target",
 		"partition:star": "unknown shape", "partition:halves@one": "takes no target", "": "unknown fault",
+		"transfer@n2": "takes no target", "member@all": "one node at a time", "member:wipe@minority": "one node at a time", "member:lose": "unknown how",
 	} {
 		_, err := ParseSpec(bad)
 		require.ErrorContains(t, err, want, bad)
@@ -110,4 +122,64 @@ func TestSpecs(t *testing.T) {
 	all, err := ParseSpecs("all")
 	require.NoError(t, err)
 	require.Len(t, all, len(Kinds()))
+}
+
+// Plans of half a minute, the default, are not hurried: each fault has its turn at its full length.
+func TestAllFitsIntoHalfAMinute(t *testing.T) {
+	need := calmFirst + calmLast
+	for _, k := range Kinds() {
+		need += calmMax + k.Max + k.Undo
+	}
+	require.LessOrEqual(t, need, 30*time.Second)
+}
+
+func TestAbilities(t *testing.T) {
+	names := func(n int, can ...Ability) string {
+		all, err := ParseSpecs("all")
+		require.NoError(t, err)
+		var names []string
+		for _, s := range Possible(all, n, can) {
+			names = append(names, s.String())
+		}
+		return strings.Join(names, " ")
+	}
+	require.Equal(t, "kill pause partition transfer member", names(5, able...))
+	require.Equal(t, "kill pause partition transfer", names(2, able...), "two nodes cannot lose one for good")
+	require.Equal(t, "kill pause", names(1, able...), "one node has no network")
+	require.Equal(t, "kill pause partition transfer", names(5, TellLeader, HandOver))
+	require.Equal(t, "kill pause partition", names(5))
+
+	for fault, want := range map[string]string{
+		"kill@leader": "fault kill@leader: this system does not tell who leads",
+		"transfer":    "fault transfer: this system does not tell who leads",
+		"member:wipe": "fault member:wipe: this system does not tell who leads",
+	} {
+		specs, err := ParseSpecs("pause," + fault)
+		require.NoError(t, err)
+		_, err = Plan(rand.New(rand.NewPCG(1, 1)), specs, 10*time.Second, 5, nil)
+		require.EqualError(t, err, want)
+	}
+	lost := Schedule{Steps: []Step{step("kill", One, ""), step("member", One, "wipe")}}
+	require.NoError(t, lost.Check(5, able))
+	require.ErrorContains(t, lost.Check(5, []Ability{TellLeader}), "step 1: fault member:wipe with target \"one\": this system does not take back a node")
+	require.ErrorContains(t, Schedule{Steps: []Step{step("kill", Leader, "")}}.Check(5, nil), "does not tell who leads")
+}
+
+// A schedule from before pause had variants means what it meant.
+func TestPauseWithoutVariant(t *testing.T) {
+	s, err := ReadSchedule("s.json", strings.NewReader(`{"steps":[{"at":"1s","for":"1s","fault":"pause","target":"one"}]}`))
+	require.NoError(t, err)
+	require.NoError(t, s.Check(1, nil))
+	require.Equal(t, "pause", s.Steps[0].label())
+	k, _ := kindOf("pause")
+	require.IsType(t, &pauseFault{}, k.New(s.Steps[0].Params, rand.New(rand.NewPCG(1, 1))))
+	drawn := map[string]bool{}
+	for seed := range uint64(20) {
+		specs, err := ParseSpecs("pause@leader")
+		require.NoError(t, err)
+		s, err := Plan(rand.New(rand.NewPCG(seed, 1)), specs, 10*time.Second, 3, able)
+		require.NoError(t, err)
+		drawn[s.Steps[0].Params["what"]] = true
+	}
+	require.Equal(t, map[string]bool{"process": true, "machine": true}, drawn)
 }

@@ -38,7 +38,8 @@ func ParseSpec(s string) (Spec, error) {
 		return Spec{}, fmt.Errorf("fault %q: %w", s, err)
 	}
 	if len(spec.variants()) == 0 {
-		return Spec{}, fmt.Errorf("fault %q: it chooses its own nodes and takes no target", s)
+		i := max(0, slices.Index(kind.VariantNames(), variant)) // what keeps the first of several keeps all
+		return Spec{}, fmt.Errorf("fault %q: %w", s, kind.takes(kind.Variants[i], spec.Target))
 	}
 	return spec, nil
 }
@@ -77,7 +78,7 @@ func (s Spec) String() string {
 // variants are the forms that the spec allows.
 func (s Spec) variants() []Variant {
 	return slices.DeleteFunc(slices.Clone(s.Kind.Variants), func(v Variant) bool {
-		return s.Variant != "" && v.Name != s.Variant || s.Target != "" && len(v.Targets) == 0
+		return s.Variant != "" && v.Name != s.Variant || s.Kind.takes(v, s.Target) != nil
 	})
 }
 

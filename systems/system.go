@@ -40,6 +40,25 @@ type Inspectable interface {
 	Status(ctx context.Context, n cluster.NodeSpec) (Status, error)
 }
 
+// Transferrer is an Inspectable System whose leader hands over when it is asked to. Optional: without it there is
+// no transfer fault.
+type Transferrer interface {
+	// Transfer asks leader, which leads, to hand over to another voter.
+	Transfer(ctx context.Context, leader, to cluster.NodeSpec) error
+}
+
+// Reconfigurer is an Inspectable System that survives the loss of a member: its node, started as ever but
+// with an empty disk, joins as a new one by itself, also when it was removed. Optional: without it
+// there are no member faults.
+type Reconfigurer interface {
+	// Voters are the members that vote, as leader tells: the node's name and the system's id of the member.
+	Voters(ctx context.Context, leader cluster.NodeSpec) (map[string]string, error)
+	// Remove asks leader, which leads, to remove n from the members.
+	Remove(ctx context.Context, leader, n cluster.NodeSpec) error
+	// Joined returns nil once n itself says that it votes, and an error that says why not.
+	Joined(ctx context.Context, n cluster.NodeSpec) error
+}
+
 // ApplyLogger is a System whose nodes write what they apply to the ApplyLog of their NodeSpec, as package
 // history reads it. Optional: without it the replicas' logs are not compared.
 type ApplyLogger interface {

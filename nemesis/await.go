@@ -1,0 +1,32 @@
+package nemesis
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// How often a condition is looked at, and how long one look may take.
+const (
+	lookEvery = 20 * time.Millisecond
+	lookMax   = 2 * time.Second
+)
+
+// await looks again and again until ok returns nil, or ctx ends; then the error is what ok last said.
+func await(ctx context.Context, ok func(context.Context) error) error {
+	for {
+		err := look(ctx, ok)
+		if err == nil {
+			return nil
+		}
+		if !sleepUntil(ctx, lookEvery) {
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		}
+	}
+}
+
+func look(ctx context.Context, ok func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, lookMax)
+	defer cancel()
+	return ok(ctx)
+}
