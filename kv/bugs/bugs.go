@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +27,12 @@ type Bug struct {
 	Needs       string        // what the harness must have before it can reveal the bug; "" for nothing more
 	Story       string
 	Diff        []byte // unified, against kv/, with the header
+}
+
+// Convicts tells whether a check that found something convicts the bug: one that the header names, or any if it names
+// none.
+func (b Bug) Convicts(check string) bool {
+	return len(b.Checks) == 0 || slices.Contains(b.Checks, check)
 }
 
 //go:embed *.diff
