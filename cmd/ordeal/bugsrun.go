@@ -219,7 +219,7 @@ func (r *campaign) try(s suspect, t *bugTally, tmp string) error {
 // trial makes the ith trial of a bug, from 0. Its seed depends on nothing but i and --seed.
 func (r *campaign) trial(s suspect, t *bugTally, node string, i int) (bugTrial, error) {
 	trial := bugTrial{Event: "trial", Bug: s.ID, N: i + 1, Seed: derive(r.seed, uint64(i)), By: []string{}, Status: checker.Unknown}
-	headline := fmt.Sprintf("%s  %d of %d  %d convicted", s.ID, i+1, r.n, t.Convicted)
+	headline := fmt.Sprintf("%s  trial %d of %d  %d convicted", s.ID, i+1, r.n, t.Convicted)
 	r.view.show(headline)
 	c := child{stop: r.stop, patience: s.Time + hangs, watch: func(p progressLine) {
 		r.view.show(fmt.Sprintf("%s  %s %s/%s   %s ops", headline, bar(p.Elapsed, p.Load, 18), seconds(p.Elapsed), seconds(p.Load), thousands(p.Ops.All())))
@@ -298,11 +298,11 @@ func (r *campaign) summarize(waiting []bugs.Bug) {
 	end := ""
 	switch {
 	case r.stopped:
-		end = ", interrupted"
+		end = "; interrupted"
 	case len(short) > 0:
 		end = "; fall short: " + strings.Join(short, ", ")
 	}
-	_, _ = fmt.Fprintf(w, "%d bugs, seed %d: convicted in %d of %d trials%s\n", len(r.tallies), r.seed, convicted, trials, end)
+	_, _ = fmt.Fprintf(w, "convicted in %d of %d trials; bugs: %d, seed: %d%s\n", convicted, trials, len(r.tallies), r.seed, end)
 }
 
 func (r *campaign) exit() error {
