@@ -17,18 +17,19 @@ import (
 // Config says what to put on trial and how. Its zero value is the default trial: the reference KV on
 // five nodes, the register workload, thirty seconds of kills, pauses and partitions.
 type Config struct {
-	Workload    string         // "" is register, or what Bug's header names
+	Workload    string         // "" is register
 	System      systems.System // nil is the reference KV
-	Nodes       int            // 0 is 5, or what Bug's header names
+	Nodes       int            // 0 is 5
 	Faults      string         // as nemesis.ParseSpecs reads it; "" is "all", or what Bug's header names
-	Time        time.Duration  // of the load; 0 is 30 s, or what Bug's header names
+	Time        time.Duration  // of the load; 0 is 30 s
 	Seed        uint64         // 0 draws one
-	Concurrency int            // clients at a time; 0 is four a node, or what Bug's header names
+	Concurrency int            // clients at a time; 0 is four a node
 	Rate        float64        // operations per second over all clients; 0 is as fast as possible
 	Keys        int            // in use at a time; 0 is 5
 	Timeout     time.Duration  // of one operation; 0 is 500 ms
 
-	// Bug is a planted bug of the reference KV: an id, or the path of a diff.
+	// Bug is a planted bug of the reference KV: an id, or the path of a diff. What its header names stands in for
+	// the defaults of workload, faults, time, nodes and concurrency.
 	Bug string
 	// Planted is a node's program that has Bug already, so that many trials need only one build; "" builds it.
 	Planted string
