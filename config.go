@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	mathrand "math/rand/v2"
-	"strings"
 	"time"
 
 	"ordeal/kv/bugs"
@@ -29,8 +28,11 @@ type Config struct {
 	Keys        int            // in use at a time; 0 is 5
 	Timeout     time.Duration  // of one operation; 0 is 500 ms
 
-	// Bug is a planted bug of the reference KV: an id, or the path of a diff.
+	// Bug is a planted bug of the reference KV: an id, or the path of a diff. What its header names stands in for
+	// the defaults of workload, faults, time, nodes and concurrency.
 	Bug string
+	// Planted is a node's program that has Bug already, so that many trials need only one build; "" builds it.
+	Planted string
 	// Schedule replaces the one that is drawn from Seed and Faults.
 	Schedule *nemesis.Schedule
 	// Bound is the time after the last heal within which every node must have answered; 0 is 10 s.
@@ -84,8 +86,11 @@ func (c Config) Check() error {
 
 func (c Config) plan() (*plan, error) {
 	p := &plan{Config: c}
+	if err := p.checkBug(); err != nil {
+		return nil, &UsageError{err}
+	}
 	p.defaults()
-	for _, check := range []func() error{p.checkLimits, p.checkBug, p.checkWorkload, p.checkSchedule} {
+	for _, check := range []func() error{p.checkLimits, p.checkWorkload, p.checkSchedule} {
 		if err := check(); err != nil {
 			return nil, &UsageError{err}
 		}
@@ -94,6 +99,7 @@ func (c Config) plan() (*plan, error) {
 }
 
 func (p *plan) defaults() {
+	set(&p.Faults, "all") // somebody's own diff need not say
 	set(&p.Workload, workloads.Kinds()[0].Name)
 	set(&p.Nodes, 5)
 	set(&p.Time, 30*time.Second)
@@ -129,12 +135,12 @@ func (p *plan) checkLimits() error {
 	return nil
 }
 
+// checkBug fills in what the bug's header names.
 func (p *plan) checkBug() error {
 	if p.System == nil {
 		p.System = systems.NewKV(systems.Options{})
 	}
 	if p.Bug == "" {
-		set(&p.Faults, "all")
 		return nil
 	}
 	if p.System.Name() != "kv" {
@@ -145,8 +151,19 @@ func (p *plan) checkBug() error {
 		return err
 	}
 	p.bug = &bug
-	set(&p.Faults, strings.Join(bug.Faults, ","))
-	set(&p.Faults, "all") // somebody's own diff need not say
+	if bug.Workload != "" {
+		if _, err := workloads.New(bug.Workload, workloads.Options{Keys: 1}); err != nil {
+			return fmt.Errorf("%s: header workload: %w", p.Bug, err)
+		}
+	}
+	if _, err := nemesis.ParseSpecs(bug.Faults); err != nil {
+		return fmt.Errorf("%s: header faults: %w", p.Bug, err)
+	}
+	set(&p.Workload, bug.Workload)
+	set(&p.Faults, bug.Faults)
+	set(&p.Time, bug.Time)
+	set(&p.Nodes, bug.Nodes)
+	set(&p.Concurrency, bug.Concurrency)
 	return nil
 }
 

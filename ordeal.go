@@ -91,9 +91,11 @@ func (p *plan) plant(ctx context.Context) (cleanup func(), err error) {
 	if p.bug == nil {
 		return func() {}, nil
 	}
-	binary, cleanup, err := buildMutant(ctx, *p.bug)
-	if err != nil {
-		return nil, err
+	binary, cleanup := p.Planted, func() {}
+	if binary == "" {
+		if binary, cleanup, err = buildMutant(ctx, *p.bug); err != nil {
+			return nil, err
+		}
 	}
 	p.System = systems.NewKV(systems.Options{Binary: binary})
 	return cleanup, nil

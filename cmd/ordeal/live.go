@@ -83,9 +83,17 @@ func (v *jsonView) watch(p ordeal.Progress) {
 		return
 	}
 	v.last = p.Elapsed
-	_ = v.enc.Encode(map[string]any{ // a reader that is gone cannot be told
-		"event": "progress", "elapsed": p.Elapsed, "load": p.Load, "ops": p.Ops, "windows": len(p.Windows), "dir": p.Out,
-	})
+	_ = v.enc.Encode(progressLine{"progress", p.Elapsed, p.Load, p.Ops, len(p.Windows), p.Out}) // a reader that is gone cannot be told
+}
+
+// progressLine is one of the lines of --json before the last.
+type progressLine struct {
+	Event   string         `json:"event"`
+	Elapsed time.Duration  `json:"elapsed"` // nanoseconds, as Load
+	Load    time.Duration  `json:"load"`
+	Ops     results.Counts `json:"ops"`
+	Windows int            `json:"windows"`
+	Dir     string         `json:"dir"`
 }
 
 // verdictLine is the last line of --json.

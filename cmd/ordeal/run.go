@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -27,30 +26,30 @@ import (
 
 // trialFlags are the flags of run and soak that describe one trial.
 type trialFlags struct {
-	config      ordeal.Config
-	system      string
-	schedule    string
-	nodes, keys int
-	concurrency int
-	timeOfLoad  time.Duration
-	set         *pflag.FlagSet
+	config   ordeal.Config
+	system   string
+	schedule string
+	set      *pflag.FlagSet
 }
 
 func (t *trialFlags) bind(c *cobra.Command) {
 	f := c.Flags()
 	t.set = f
 	f.StringVar(&t.system, "system", systems.Kinds()[0].Name, "system under test: "+systemNames())
-	f.IntVar(&t.nodes, "nodes", 5, "nodes of the cluster")
-	f.DurationVar(&t.timeOfLoad, "time", 30*time.Second, "length of the load")
-	f.IntVar(&t.concurrency, "concurrency", 0, "clients at a time (default four a node)")
+	f.IntVar(&t.config.Nodes, "nodes", 0, "nodes of the cluster (default 5, or what the bug names)")
+	f.DurationVar(&t.config.Time, "time", 0, "length of the load (default 30s, or what the bug names)")
+	f.IntVar(&t.config.Concurrency, "concurrency", 0, "clients at a time (default four a node, or what the bug names)")
 	f.Float64Var(&t.config.Rate, "rate", 0, "operations per second over all clients (default as fast as possible)")
-	f.IntVar(&t.keys, "keys", 5, "keys in use at a time")
+	f.IntVar(&t.config.Keys, "keys", 5, "keys in use at a time")
 	f.StringVar(&t.config.Bug, "bug", "", "plant a bug in kv: an id or the path of a diff; known: "+bugNames())
 	f.StringVar(&t.config.Out, "out", results.DefaultOut, "directory for the run's directory")
 	for flag, names := range map[string]string{"system": systemNames(), "bug": bugNames()} {
 		complete(c, flag, strings.Split(names, ", "))
 	}
 }
+
+// plantedFlag is between bugs run and its trials.
+const plantedFlag = "planted"
 
 // complete offers fixed words for a flag.
 func complete(c *cobra.Command, flag string, words []string) {
@@ -66,7 +65,6 @@ func (t *trialFlags) read(args []string) (ordeal.Config, error) {
 			return c, &ordeal.UsageError{Err: fmt.Errorf("--%s: it must not be 0", name)}
 		}
 	}
-	c.Nodes, c.Time, c.Concurrency, c.Keys = t.nodes, t.timeOfLoad, t.concurrency, t.keys
 	if len(args) > 0 {
 		c.Workload = args[0]
 	}
@@ -110,7 +108,7 @@ Faults, as NAME[:SHAPE][@TARGET], in a list such as kill,pause@leader,partition:
 ` + faultHelp() + `
 Targets: one, leader, minority, majority, all, or a node such as n2. "all" is every fault, "none" is none.`,
 		Example: `  ordeal run                                    five nodes, 30 s of kills, pauses and partitions
-  ordeal run --bug leader-local-read            the same with a planted bug: it must be convicted
+  ordeal run --bug leader-local-read            a trial as the planted bug asks for: it must be convicted
   ordeal run --faults pause@leader --time 1m    the leader stops again and again
   ordeal run --time 30s --schedule results/latest/schedule.json`,
 		Args:      usageArgs(cobra.MaximumNArgs(1)),
@@ -139,6 +137,8 @@ Targets: one, leader, minority, majority, all, or a node such as n2. "all" is ev
 	f.Uint64Var(&flags.config.Seed, "seed", 0, "seed of schedule and operations (default drawn)")
 	f.StringVar(&flags.schedule, "schedule", "", "file with the schedule to use instead of a drawn one")
 	f.BoolVar(&asJSON, "json", false, "print events as JSON lines")
+	f.StringVar(&flags.config.Planted, plantedFlag, "", "program of a node that has the bug already, as bugs run builds it")
+	_ = f.MarkHidden(plantedFlag) // fails only for a flag that does not exist
 	complete(c, "faults", append(nemesis.Names(), "all", "none"))
 	return c
 }

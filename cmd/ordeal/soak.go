@@ -10,7 +10,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -182,18 +181,4 @@ func (s *soak) retain(out string) error {
 		}
 	}
 	return nil
-}
-
-// forward passes the interrupts that reach us on to a trial until done is closed, and tells whether there
-// were any.
-func (s *soak) forward(p *os.Process, done <-chan struct{}) (interrupted bool) {
-	for {
-		select {
-		case <-s.stop:
-			interrupted = true
-			_ = p.Signal(syscall.SIGINT) // it may have ended by itself
-		case <-done:
-			return interrupted
-		}
-	}
 }

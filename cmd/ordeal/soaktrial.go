@@ -1,21 +1,12 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
-	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"os"
-	"os/exec"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"ordeal/checker"
-	"ordeal/internal/sandbox"
 )
 
 // soakTrial is one line of soak.jsonl.
@@ -45,9 +36,6 @@ func reason(r string) string {
 	return fmt.Sprintf("  %q", r)
 }
 
-// hangs is how long a trial may take beyond its load before it is killed and counts as broken.
-const hangs = 15 * time.Minute
-
 // trialArgs are the arguments that all trials of the soak share.
 func (s *soak) trialArgs() []string {
 	args := slices.Clone(s.args)
@@ -72,69 +60,13 @@ func (s *soak) trial(n int, out string) (soakTrial, error) {
 }
 
 func (s *soak) runTrial(t *soakTrial, out string) error {
-	self, err := os.Executable()
+	args := append(s.trialArgs(), "--seed", strconv.FormatUint(t.Seed, 10), "--faults", t.Faults, "--out", out)
+	c := child{stop: s.stop, patience: s.flags.config.Time + hangs}
+	last, err := c.run(s.cmd.Context(), args)
+	t.interrupted = c.interrupted
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
-	}
-	args := append([]string{"run"}, s.trialArgs()...)
-	args = append(args, "--json", "--seed", strconv.FormatUint(t.Seed, 10), "--faults", t.Faults, "--out", out)
-	ctx, cancel := context.WithTimeout(s.cmd.Context(), s.flags.timeOfLoad+hangs)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, self, args...)
-	var complaint bytes.Buffer
-	cmd.Stderr = &tail{buf: &complaint}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return fmt.Errorf("start: %w", err)
-	}
-	sandbox.DieWithParent(cmd) // and in a group of its own: a terminal's interrupt must reach it once
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start: %w", err)
-	}
-	done, forwarded := make(chan struct{}), make(chan bool)
-	go func() { forwarded <- s.forward(cmd.Process, done) }()
-	last := lastVerdict(stdout)
-	err = cmd.Wait()
-	close(done)
-	t.interrupted = <-forwarded
-	if last == nil {
-		return fmt.Errorf("no verdict (%v): %s", err, strings.TrimSpace(complaint.String())) //nolint:errorlint // an exit code is nothing to unwrap
+		return err
 	}
 	t.Dir, t.Status, t.Reason, t.OK = last.Dir, last.Verdict.Status, last.Verdict.Reason, last.Verdict.Ops.OK
 	return nil
-}
-
-// lastVerdict reads the JSON lines of run --json to their end; nil if there is none.
-func lastVerdict(r io.Reader) (last *verdictLine) {
-	lines := bufio.NewReader(r)
-	for {
-		data, err := lines.ReadBytes('\n')
-		var v verdictLine
-		if json.Unmarshal(data, &v) == nil && v.Event == "verdict" {
-			last = &v
-		}
-		if err != nil {
-			return last
-		}
-	}
-}
-
-// tail keeps the last 4 KiB.
-type tail struct{ buf *bytes.Buffer }
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.buf.Write(p)
-	if over := t.buf.Len() - 4096; over > 0 {
-		t.buf.Next(over)
-	}
-	return len(p), nil
-}
-
-// derive makes the nth seed of a soak: splitmix64 (Steele, Lea and Flood, OOPSLA 2014), cut to 32 bits to
-// stay readable.
-func derive(seed, n uint64) uint64 {
-	z := seed + (n+1)*0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return max(1, (z^z>>31)&0xffffffff)
 }

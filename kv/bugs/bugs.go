@@ -4,25 +4,35 @@ package bugs
 
 import (
 	"embed"
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 )
 
 // Bug is one planted bug.
 type Bug struct {
-	ID       string
-	Title    string
-	Origin   string   // where it happened in earnest
-	Faults   []string // that reveal it, in the harness's notation; empty: none needed
-	Workload string
-	Check    string // that must convict it
-	Tier     string // A, B or C; see the table of planted bugs
-	Story    string
-	Diff     []byte // unified, against kv/
+	ID          string
+	Title       string
+	Origin      string        // where it happened in earnest
+	Faults      string        // that reveal it, a list in the harness's notation; "none"; "" if the header does not say
+	Workload    string        //
+	Time        time.Duration // length of the load
+	Nodes       int           // of the cluster; 0 is as many as the harness likes
+	Concurrency int           // clients at a time; 0 is as many as the harness likes
+	Checks      []string      // any of which convicts it
+	Tier        string        // A, B or C, how reliably it is convicted; see the table of planted bugs
+	Needs       string        // what the harness must have before it can reveal the bug; "" for nothing more
+	Story       string
+	Diff        []byte // unified, against kv/, with the header
+}
+
+// Convicts tells whether a check that found something convicts the bug: one that the header names, or any if it names
+// none.
+func (b Bug) Convicts(check string) bool {
+	return len(b.Checks) == 0 || slices.Contains(b.Checks, check)
 }
 
 //go:embed *.diff
@@ -43,6 +53,9 @@ func All() ([]Bug, error) {
 		b, err := parse(name, text)
 		if err != nil {
 			return nil, err
+		}
+		if b.ID+".diff" != name {
+			return nil, fmt.Errorf("%s: header id: %q is not the file's name", name, b.ID)
 		}
 		all = append(all, b)
 	}
@@ -70,40 +83,4 @@ func Find(idOrPath string) (Bug, error) {
 		return Bug{}, err
 	}
 	return parse(idOrPath, text)
-}
-
-// parse reads a diff file. In a file of somebody's own every header may be left out: the id is then the
-// file's name.
-func parse(path string, text []byte) (Bug, error) {
-	b := Bug{ID: strings.TrimSuffix(filepath.Base(path), ".diff"), Diff: text}
-	var faults string
-	fields := map[string]*string{
-		"id": &b.ID, "title": &b.Title, "origin": &b.Origin, "faults": &faults,
-		"workload": &b.Workload, "check": &b.Check, "tier": &b.Tier, "story": &b.Story,
-	}
-	var last *string
-	for line := range strings.Lines(string(text)) {
-		line, comment := strings.CutPrefix(strings.TrimRight(line, "\r\n"), "#")
-		if !comment {
-			break
-		}
-		if strings.HasPrefix(line, "   ") && last != nil {
-			*last += " " + strings.TrimSpace(line)
-			continue
-		}
-		key, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		if last = fields[key]; last == nil {
-			return b, fmt.Errorf("%s: unknown header %q", path, key)
-		}
-		*last = strings.TrimSpace(value)
-	}
-	if b.ID == "" {
-		return b, errors.New(path + ": empty id")
-	}
-	if faults != "" && faults != "none" {
-		for f := range strings.SplitSeq(faults, ",") {
-			b.Faults = append(b.Faults, strings.TrimSpace(f))
-		}
-	}
-	return b, nil
 }

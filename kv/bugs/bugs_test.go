@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -17,26 +18,34 @@ func TestEveryBugBuilds(t *testing.T) {
 	all, err := All()
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(all), 3)
+	sources, err := Sources(t.Context())
+	require.NoError(t, err)
 	for _, b := range all {
 		t.Run(b.ID, func(t *testing.T) {
 			t.Parallel()
 			for name, field := range map[string]string{
-				"title": b.Title, "origin": b.Origin, "workload": b.Workload, "check": b.Check, "story": b.Story,
+				"title": b.Title, "origin": b.Origin, "faults": b.Faults, "workload": b.Workload, "tier": b.Tier, "story": b.Story,
 			} {
 				require.NotEmpty(t, field, name)
 			}
-			require.Contains(t, []string{"A", "B", "C"}, b.Tier)
-			out := filepath.Join(t.TempDir(), "kvnode")
-			require.NoError(t, b.Build(context.Background(), out))
-			require.NoError(t, exec.Command(out, "-h").Run())
+			require.NotEmpty(t, b.Checks)
+			require.NoError(t, b.compile(t.Context(), sources, "ordeal/kv"))
 		})
 	}
+}
+
+func TestBuild(t *testing.T) {
+	b, err := Find("ack-before-commit")
+	require.NoError(t, err)
+	out := filepath.Join(t.TempDir(), "kvnode")
+	require.NoError(t, b.Build(t.Context(), out))
+	require.NoError(t, exec.Command(out, "-h").Run())
 }
 
 func TestFind(t *testing.T) {
 	b, err := Find("leader-local-read")
 	require.NoError(t, err)
-	require.Equal(t, []string{"pause@leader", "partition:isolate@leader"}, b.Faults)
+	require.Equal(t, "pause@leader,partition:isolate@leader", b.Faults)
 	require.Contains(t, b.Story, "as long as it leads. One that was paused or cut off")
 	_, err = Find("no-such")
 	require.ErrorContains(t, err, "ack-before-commit, follower-local-read")
@@ -49,10 +58,35 @@ func TestFind(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "mine", b.ID)
 	require.Equal(t, "mine", b.Title)
+	require.Equal(t, 10*time.Second, b.Time)
+}
 
-	require.NoError(t, os.WriteFile(path, []byte("# titel: mine\n"), 0o600))
-	_, err = Find(path)
-	require.ErrorContains(t, err, `unknown header "titel"`)
+func TestHeaders(t *testing.T) {
+	b, err := parse("x.diff", []byte("# id: y\n# check: apply-log, state-hash\n# time: 1m\n# nodes: 3\n# concurrency: 40\n# needs: disk\n# tier: B\n# story: one\n#   two\n"))
+	require.NoError(t, err)
+	require.Equal(t, Bug{
+		ID: "y", Checks: []string{"apply-log", "state-hash"}, Time: time.Minute, Nodes: 3, Concurrency: 40, Needs: "disk",
+		Tier: "B", Story: "one two", Diff: b.Diff,
+	}, b)
+
+	for header, problem := range map[string]string{
+		"titel: mine":                 `x.diff: unknown header "titel"`,
+		"mine":                        `x.diff: no header: "# mine"`,
+		"id:":                         "x.diff: header id: empty",
+		"title: a\x1b[2Jb":            `x.diff: header title: "a\x1b[2Jb" has characters`,
+		"tier: D":                     `x.diff: header tier: "D" is not one of A, B, C`,
+		"needs: luck":                 `x.diff: header needs: "luck" is not one of disk`,
+		"time: 10":                    `x.diff: header time: "10" is no length of time`,
+		"time: -1s":                   `x.diff: header time: "-1s" is no length of time`,
+		"nodes: many":                 `x.diff: header nodes: "many" is no number`,
+		"concurrency: 0":              `x.diff: header concurrency: "0" is no number`,
+		"check: linearizable,":        `x.diff: header check: "linearizable,": empty`,
+		"tier: A\n# tier: B":          "x.diff: header tier: given twice",
+		"check: a\n#   b\n# id: \x00": "x.diff: header id",
+	} {
+		_, err := parse("x.diff", []byte("# "+header+"\n"))
+		require.ErrorContains(t, err, problem)
+	}
 }
 
 // edit is a diff of one hunk at the top of a file.

@@ -19,33 +19,47 @@ import (
 // Build builds a node that has the bug. The sources stay as they are: the changed files are laid over
 // them for this build only.
 func (b Bug) Build(ctx context.Context, out string) error {
-	if err := b.build(ctx, out); err != nil {
-		return fmt.Errorf("bug %s: %w", b.ID, err)
-	}
-	return nil
-}
-
-func (b Bug) build(ctx context.Context, out string) error {
-	if _, err := exec.LookPath("go"); err != nil {
-		return fmt.Errorf("planting a bug needs the go command: %w", err)
-	}
-	dir, err := run(ctx, "list", "-f", "{{.Dir}}", "ordeal/kv")
+	sources, err := Sources(ctx)
 	if err != nil {
 		return err
 	}
-	changed, err := b.apply(strings.TrimSpace(dir))
+	return b.compile(ctx, sources, "-o", out, "ordeal/cmd/kvnode")
+}
+
+// Sources is the directory of kv's sources, which bugs are planted in. Without the go command, or outside
+// of the repository, there are none.
+func Sources(ctx context.Context) (string, error) {
+	if _, err := exec.LookPath("go"); err != nil {
+		return "", fmt.Errorf("planting a bug needs the go command: %w", err)
+	}
+	dir, err := run(ctx, "list", "-f", "{{.Dir}}", "ordeal/kv")
+	return strings.TrimSpace(dir), err
+}
+
+// Check tells why the diff cannot be applied to the sources.
+func (b Bug) Check(sources string) error {
+	_, err := b.apply(sources)
+	return err
+}
+
+// compile runs go build with the bug laid over the sources.
+func (b Bug) compile(ctx context.Context, sources string, args ...string) error {
+	changed, err := b.apply(sources)
 	if err != nil {
 		return err
 	}
 	tmp, err := os.MkdirTemp("", "ordeal-bug-")
 	if err != nil {
-		return err
+		return fmt.Errorf("bug %s: %w", b.ID, err)
 	}
-	overlay, err := writeOverlay(tmp, strings.TrimSpace(dir), changed)
+	overlay, err := writeOverlay(tmp, sources, changed)
 	if err == nil {
-		_, err = run(ctx, "build", "-overlay", overlay, "-o", out, "ordeal/cmd/kvnode")
+		_, err = run(ctx, append([]string{"build", "-overlay", overlay}, args...)...)
 	}
-	return errors.Join(err, os.RemoveAll(tmp))
+	if err = errors.Join(err, os.RemoveAll(tmp)); err != nil {
+		return fmt.Errorf("bug %s: %w", b.ID, err)
+	}
+	return nil
 }
 
 func run(ctx context.Context, args ...string) (string, error) {
@@ -78,6 +92,14 @@ func writeOverlay(tmp, dir string, changed map[string][]byte) (string, error) {
 
 // apply gives the changed files, by their paths within kv/, whose sources are in dir.
 func (b Bug) apply(dir string) (map[string][]byte, error) {
+	changed, err := b.applied(dir)
+	if err != nil {
+		return nil, fmt.Errorf("bug %s: %w", b.ID, err)
+	}
+	return changed, nil
+}
+
+func (b Bug) applied(dir string) (map[string][]byte, error) {
 	files, _, err := gitdiff.Parse(bytes.NewReader(b.Diff))
 	if err != nil {
 		return nil, fmt.Errorf("the diff is malformed: %w", err)

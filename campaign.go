@@ -1,0 +1,36 @@
+package ordeal
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"ordeal/kv/bugs"
+)
+
+// FindBug finds a planted bug by its id or the path of a diff, and checks that its header makes a trial and
+// names checks that judge it. The error is a *UsageError.
+func FindBug(idOrPath string) (bugs.Bug, error) {
+	p, err := Config{Bug: idOrPath}.plan()
+	if err != nil {
+		return bugs.Bug{}, err
+	}
+	// The judge knows best what it asks: this is a case in which nothing happened.
+	nothing := trialCase{manifest: p.manifest(nil)}
+	v, err := nothing.judge(context.Background(), runChecks)
+	if err != nil {
+		return bugs.Bug{}, &UsageError{err}
+	}
+	var known []string
+	for _, row := range v.Checkers {
+		known = append(known, row.Name)
+	}
+	for _, name := range p.bug.Checks {
+		if !slices.Contains(known, name) {
+			return bugs.Bug{}, &UsageError{fmt.Errorf("%s: header check: unknown check %q (with %s there are %s)",
+				idOrPath, name, p.Workload, strings.Join(known, ", "))}
+		}
+	}
+	return *p.bug, nil
+}
