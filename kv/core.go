@@ -3,6 +3,7 @@ package kv
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/raft/v3"
@@ -126,7 +127,6 @@ func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
 		conf: meta.GetConfState(), snapshot: meta.GetIndex(),
 		applied: meta.GetIndex(), appliedTerm: meta.GetTerm(),
 		hard: disk.Hard, synced: disk.Hard,
-		writes: writes{waiting: make(map[uint64]write)},
 	}
 	cfg.Journal.Boot(c.applied)
 	_, member := st.members.Addrs[cfg.ID]
@@ -141,11 +141,13 @@ func (c *Core) Tick(now time.Time) {
 	if !c.removed { // else it would ask for votes for ever
 		c.raft.Tick()
 	}
-	c.sweepWrites(func(w write) bool { return c.overdue(w.Request, now) })
+	c.writes.waiting = slices.DeleteFunc(c.writes.waiting, func(w write) bool { return c.overdue(w.Request, now) })
 	c.expireReads(now)
 	if c.ticks%uint64(2*c.cfg.HeartbeatTicks) == 0 {
 		c.retryReads()
-		c.promoteLearners()
+		for _, id := range c.conf.GetLearners() { // one that has caught up becomes a voter
+			c.change(&Request{Change: &Change{Kind: PromoteMember, ID: id}, Done: func(Response) {}})
+		}
 	}
 }
 
@@ -184,7 +186,7 @@ func (c *Core) SnapshotSent(id uint64, ok bool) {
 
 // answer completes a request.
 func (c *Core) answer(r *Request, res Response) {
-	res.Term, res.Applied = c.hard.GetTerm(), c.applied
+	res.Term = c.hard.GetTerm()
 	r.Done(res)
 }
 

@@ -97,7 +97,6 @@ func (n *Node) reply(w http.ResponseWriter, res Response, describe func(Response
 	number := func(name string, v uint64) { h[name] = []string{strconv.FormatUint(v, 10)} }
 	number("Kv-Node", n.id.Load())
 	number("Kv-Term", res.Term)
-	number("Kv-Applied", res.Applied)
 	switch {
 	case res.Err != nil:
 		replyJSON(w, res.Err.status(), res.Err)

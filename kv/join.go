@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -56,37 +57,21 @@ func (n *Node) serveBirth(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// begin makes the disk of a node that has none.
-func (n *Node) begin() (img *Image, err error) {
-	if n.cfg.ID == 0 {
-		img, err = n.join()
-	} else {
-		img, err = n.beBorn()
-	}
-	if err == nil {
-		err = createDisk(n.cfg.Dir, img)
-	}
-	if err == nil {
-		n.disk, img, err = openDisk(n.cfg.Dir)
-	}
-	return img, err
-}
-
-// beBorn gives the first image of a node: the cluster's first snapshot, which holds the membership, if all
+// begin gives the first image of a node: the cluster's first snapshot, which holds the membership, if all
 // others agree that the node is new; otherwise what join gives.
-func (n *Node) beBorn() (*Image, error) {
+func (n *Node) begin() (*Image, error) {
+	if n.cfg.ID == 0 {
+		return n.join()
+	}
 	disk, err := n.noteDisk(n.cfg.ID, rand.Text())
 	if err != nil {
 		return nil, err
 	}
-	form := url.Values{"id": {strconv.FormatUint(n.cfg.ID, 10)}, "disk": {disk}}.Encode()
-	for open := maps.Clone(n.cfg.Peers); len(open) > 0; {
+	open := maps.Clone(n.cfg.Peers)
+	delete(open, n.cfg.ID)
+	for len(open) > 0 && n.pause() {
 		for id, addr := range open {
-			code := http.StatusOK
-			if id != n.cfg.ID {
-				code = n.ask(http.MethodPost, "http://"+addr+"/birth?"+form, nil)
-			}
-			switch code {
+			switch n.ask(http.MethodPost, fmt.Sprintf("%s/birth?id=%d&disk=%s", addr, n.cfg.ID, disk), nil) {
 			case http.StatusOK:
 				delete(open, id)
 			case http.StatusConflict:
@@ -94,70 +79,61 @@ func (n *Node) beBorn() (*Image, error) {
 				return n.join()
 			}
 		}
-		if err := n.pause(); err != nil {
-			return nil, err
-		}
 	}
-	one, ids := uint64(1), slices.Sorted(maps.Keys(n.cfg.Peers))
-	st := newState()
-	st.members = Members{Addrs: n.cfg.Peers, Last: ids[len(ids)-1]}
-	return &Image{
-		ID: n.cfg.ID, Hard: &pb.HardState{Term: &one, Commit: &one},
-		Snapshot: &pb.Snapshot{Data: st.encode(), Metadata: &pb.SnapshotMetadata{
-			Index: &one, Term: &one, ConfState: &pb.ConfState{Voters: ids},
-		}},
-	}, nil
+	ids := slices.Sorted(maps.Keys(n.cfg.Peers))
+	return firstImage(n.cfg.ID, 1, Members{Addrs: n.cfg.Peers, Last: ids[len(ids)-1]}, ids), n.ctx.Err()
 }
 
 // join has the leader make this node a learner with a new number, in the place of the member that had its
 // address, if there is one.
 func (n *Node) join() (*Image, error) {
-	for {
+	for n.pause() {
 		for _, contact := range n.cfg.Peers {
 			var st Status
-			if n.ask(http.MethodGet, "http://"+contact+"/status", &st) != http.StatusOK {
-				continue
-			}
-			form := url.Values{"addr": {n.cfg.Advertise}}
+			n.ask(http.MethodGet, contact+"/status", &st)
+			request := st.Members[st.Leader] + "/members?addr=" + url.QueryEscape(n.cfg.Advertise)
 			for id, addr := range st.Members {
 				if addr == n.cfg.Advertise {
-					form.Set("replace", strconv.FormatUint(id, 10))
+					request += fmt.Sprintf("&replace=%d", id)
 				}
 			}
 			var added struct {
 				ID      uint64
 				Members map[uint64]string
 			}
-			if n.ask(http.MethodPost, "http://"+st.Members[st.Leader]+"/members?"+form.Encode(), &added) != http.StatusOK {
-				continue
+			if n.ask(http.MethodPost, request, &added) == http.StatusOK {
+				return firstImage(added.ID, 0, Members{Addrs: added.Members, Last: added.ID}, nil), nil
 			}
-			fresh := newState()
-			fresh.members = Members{Addrs: added.Members, Last: added.ID}
-			return &Image{
-				ID: added.ID, Hard: new(pb.HardState),
-				Snapshot: &pb.Snapshot{Data: fresh.encode(), Metadata: new(pb.SnapshotMetadata)},
-			}, nil
 		}
-		if err := n.pause(); err != nil {
-			return nil, err
-		}
+	}
+	return nil, n.ctx.Err()
+}
+
+// firstImage is of a node that has a snapshot at index, or, if that is 0, waits for one.
+func firstImage(id, index uint64, m Members, voters []uint64) *Image {
+	st := newState()
+	st.members = m
+	meta := &pb.SnapshotMetadata{Index: &index, Term: &index, ConfState: &pb.ConfState{Voters: voters}}
+	return &Image{
+		ID: id, Hard: &pb.HardState{Term: &index, Commit: &index},
+		Snapshot: &pb.Snapshot{Data: st.encode(), Metadata: meta},
 	}
 }
 
-// pause waits a little, or returns an error because the node stops.
-func (n *Node) pause() error {
+// pause waits a little and tells whether the node still lives.
+func (n *Node) pause() bool {
 	select {
 	case <-time.After(askEvery):
-		return nil
+		return true
 	case <-n.ctx.Done():
-		return n.ctx.Err()
+		return false
 	}
 }
 
 // ask sends a request to another node and returns the status of the answer, 0 if there was none.
 func (n *Node) ask(method, target string, out any) (status int) {
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: askWait}
-	req, err := http.NewRequestWithContext(n.ctx, method, target, nil)
+	req, err := http.NewRequestWithContext(n.ctx, method, "http://"+target, nil)
 	if err != nil {
 		return 0
 	}

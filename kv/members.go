@@ -71,6 +71,15 @@ func (c *Core) objection(ch *Change) *Error {
 	for id, addr := range c.state.members.Addrs {
 		taken = taken || adds && addr == ch.Addr && id != ch.ID
 	}
+	progress, left, alive := c.raft.Status().Progress, 0, 0 // voters, without the one
+	for id, p := range progress {
+		if id != ch.ID && !p.IsLearner {
+			left++
+			if id == c.cfg.ID || p.RecentActive {
+				alive++
+			}
+		}
+	}
 	for _, rule := range []struct {
 		broken     bool
 		code, text string
@@ -79,8 +88,8 @@ func (c *Core) objection(ch *Change) *Error {
 		{promotes && voter, CodeBadRequest, "node %d is a voter already"},
 		{ch.Kind == Transfer && !voter, CodeBadRequest, "node %d is no voter"},
 		{taken, CodeBadRequest, "the address is another member's than %d's"},
-		{promotes && c.raft.Status().Progress[ch.ID].Match+promoteLag < c.applied, CodeNotReady, "node %d lags behind"},
-		{leaves && voter && !c.quorumWithout(ch.ID), CodeNotReady, "without node %d the voters that answer are no majority"},
+		{promotes && progress[ch.ID].Match+promoteLag < c.applied, CodeNotReady, "node %d lags behind"},
+		{leaves && voter && alive <= left/2, CodeNotReady, "without node %d the voters that answer are no majority"},
 	} {
 		if rule.broken {
 			return refusal(rule.code, fmt.Sprintf(rule.text, ch.ID))
@@ -89,41 +98,18 @@ func (c *Core) objection(ch *Change) *Error {
 	return nil
 }
 
-// promoteLearners makes voters of those learners that have caught up.
-func (c *Core) promoteLearners() {
-	for _, id := range c.conf.GetLearners() {
-		c.change(&Request{Change: &Change{Kind: PromoteMember, ID: id}, Done: func(Response) {}})
-	}
-}
-
-// quorumWithout says whether the voters but one, of those that this leader hears from, are a majority.
-func (c *Core) quorumWithout(id uint64) bool {
-	left, alive := 0, 0
-	for v, p := range c.raft.Status().Progress {
-		if p.IsLearner || v == id {
-			continue
-		}
-		left++
-		if p.RecentActive || v == c.cfg.ID {
-			alive++
-		}
-	}
-	return alive > left/2
-}
-
 func (c *Core) proposeChange(r *Request) {
-	cc := new(pb.ConfChangeV2)
-	add := func(t pb.ConfChangeType, id uint64) {
-		cc.Changes = append(cc.Changes, &pb.ConfChangeSingle{Type: t.Enum(), NodeId: new(id)})
+	single := func(t pb.ConfChangeType, id uint64) *pb.ConfChangeSingle {
+		return &pb.ConfChangeSingle{Type: t.Enum(), NodeId: new(id)}
 	}
-	switch ch := r.Change; {
-	case ch.Kind == PromoteMember:
-		add(pb.ConfChangeAddNode, ch.ID)
-	case ch.ID != 0:
-		add(pb.ConfChangeRemoveNode, ch.ID)
+	cc, ch := new(pb.ConfChangeV2), r.Change
+	if ch.Kind == AddMember {
+		cc.Changes = append(cc.Changes, single(pb.ConfChangeAddLearnerNode, ch.New))
 	}
-	if r.Change.Kind == AddMember {
-		add(pb.ConfChangeAddLearnerNode, r.Change.New)
+	if ch.Kind == PromoteMember {
+		cc.Changes = append(cc.Changes, single(pb.ConfChangeAddNode, ch.ID))
+	} else if ch.ID != 0 {
+		cc.Changes = append(cc.Changes, single(pb.ConfChangeRemoveNode, ch.ID))
 	}
 	id := c.nextID()
 	cc.Context = r.encode(id)

@@ -48,7 +48,7 @@ type Node struct {
 
 // Run is a node's life, from its disk to the end of ctx or to an error. A node that is no member yet,
 // because its cluster is not born or because it joins, refuses requests until it is.
-func Run(ctx context.Context, cfg Config) (err error) {
+func Run(ctx context.Context, cfg Config) error {
 	n := &Node{cfg: cfg, inbox: make(chan func(*Core), inboxSize)}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -56,11 +56,6 @@ func Run(ctx context.Context, cfg Config) (err error) {
 	if err := os.MkdirAll(cfg.Dir, 0o750); err != nil {
 		return err
 	}
-	var image *Image
-	if n.disk, image, err = openDisk(cfg.Dir); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, n.disk.close()) }()
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Listen)
 	if err != nil {
 		return err
@@ -72,29 +67,31 @@ func Run(ctx context.Context, cfg Config) (err error) {
 		}
 	})
 	cfg.Logger.Infof("serving on %s", cfg.Listen)
-	err = n.live(image)
+	err = n.live()
 	if ctx.Err() != nil {
 		err = nil // it was to stop, whatever it was doing
 	}
 	cancel()
 	err = errors.Join(err, server.Close())
-	n.transport.wait()
+	n.transport.done.Wait()
 	n.others.Wait()
+	if n.disk != nil {
+		err = errors.Join(err, n.disk.close())
+	}
 	return err
 }
 
 // live makes the core and drives it. raft panics when what it was promised does not hold; the node ends
 // then, as with any error here, and says so.
-func (n *Node) live(image *Image) (err error) {
+func (n *Node) live() (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("%v\n%s", p, debug.Stack())
 		}
 	}()
-	if image == nil {
-		if image, err = n.begin(); err != nil {
-			return err
-		}
+	var image *Image
+	if n.disk, image, err = openDisk(n.cfg.Dir, n.begin); err != nil {
+		return err
 	}
 	n.id.Store(image.ID)
 	n.transport = transport{
@@ -134,11 +131,8 @@ func (n *Node) loop() error {
 	}
 }
 
-// drain takes in everything that has come meanwhile, so that one turn, one write and one round trip
-// serve all of it.
-//
-// It first lets those run who are about to add to it: on few processors that makes batches so much bigger
-// that a fifth of all processor time is saved.
+// drain takes in everything that has come meanwhile, so that one turn, one write and one round trip serve
+// all of it. It first lets those run who are about to add to it: that saves a fifth of all processor time.
 func (n *Node) drain(first func(*Core)) {
 	runtime.Gosched()
 	first(n.core)
@@ -181,10 +175,4 @@ func (n *Node) Send(m *pb.Message) { n.transport.Send(m) }
 func (n *Node) SetPeers(m Members) {
 	n.members.Store(&m)
 	n.transport.setPeers(m.Addrs)
-}
-
-// banned says whether a node was a member once, and is none any more.
-func (n *Node) banned(id uint64) bool {
-	m := n.members.Load()
-	return id <= m.Last && m.Addrs[id] == ""
 }

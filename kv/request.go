@@ -42,7 +42,6 @@ type Response struct {
 	Results []Result // of Then or Else, one for each operation
 	ID      uint64   // of a member that was added
 	Term    uint64   // the node's term when it answered
-	Applied uint64   // the node's applied index when it answered
 }
 
 // Error is a refusal or a loss, as clients see it. Definite promises that the operation has not happened

@@ -32,36 +32,25 @@ type disk struct {
 // time than to sync what makes the file longer.
 const growBytes = 1 << 20
 
-// createDisk makes the log of a new replica, whole or, after a crash, not at all. It does not replace one:
-// that would be to forget its promises.
-func createDisk(dir string, img *Image) error {
+// openDisk opens and loads the log in a directory. If there is none it makes that of the image that begin
+// gives, whole or, after a crash, not at all.
+func openDisk(dir string, begin func() (*Image, error)) (*disk, *Image, error) {
 	d, err := lockDisk(dir)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if _, err = os.Stat(d.path); errors.Is(err, os.ErrNotExist) {
-		d.id = img.ID
-		err = d.rewrite(&Write{Hard: img.Hard, Snapshot: img.Snapshot, Entries: img.Entries})
-	} else if err == nil {
-		err = fmt.Errorf("create %s: %w", d.path, os.ErrExist)
-	}
-	return errors.Join(err, syncDir(filepath.Dir(filepath.Clean(dir))), d.close())
-}
-
-// openDisk opens and loads the log in a directory. If there is none, all that it returns is nil.
-func openDisk(dir string) (*disk, *Image, error) {
-	d, err := lockDisk(dir)
-	if err == nil {
-		var img *Image
-		if img, err = d.load(); err == nil {
-			return d, img, nil
-		}
-		err = errors.Join(err, d.close())
-	}
+	img, err := d.load()
 	if errors.Is(err, os.ErrNotExist) {
-		err = nil
+		if img, err = begin(); err == nil {
+			d.id = img.ID
+			first := &Write{Hard: img.Hard, Snapshot: img.Snapshot, Entries: img.Entries}
+			err = errors.Join(d.rewrite(first), syncDir(filepath.Dir(filepath.Clean(dir))))
+		}
 	}
-	return nil, nil, err
+	if err != nil {
+		return nil, nil, errors.Join(err, d.close())
+	}
+	return d, img, nil
 }
 
 // lockDisk waits a moment for an earlier process of this node, which may still be letting go of the lock.
@@ -104,9 +93,6 @@ func (d *disk) load() (*Image, error) {
 }
 
 func (d *disk) close() error {
-	if d == nil { // it was never opened
-		return nil
-	}
 	err := d.dir.Close()
 	if d.file != nil {
 		err = errors.Join(d.file.Close(), err)
@@ -171,9 +157,8 @@ func (d *disk) rewrite(w *Write) error {
 
 // message is a write as the log has it.
 func (w *Write) message() *pb.Message {
-	return &pb.Message{
-		Term: w.Hard.Term, Vote: w.Hard.Vote, Commit: w.Hard.Commit, Snapshot: w.Snapshot, Entries: w.Entries,
-	}
+	h := w.Hard
+	return &pb.Message{Term: h.Term, Vote: h.Vote, Commit: h.Commit, Snapshot: w.Snapshot, Entries: w.Entries}
 }
 
 // A log is magic, then records, then perhaps zeros. The first record is an Image, any other a Write without a
@@ -181,7 +166,7 @@ func (w *Write) message() *pb.Message {
 //
 //	length    8 bytes, of the payload
 //	checksum  4 bytes, of the payload
-//	checksum  4 bytes, of the record's offset and the twelve bytes before: no copy of a record counts as one,
+//	checksum  4 bytes, of the record's twelve bytes before and its offset: no copy of a record counts as one,
 //	          not even a whole log that a client has stored as a value
 //	payload   a Message with HardState and Entries; an image's has the Snapshot too, and the ID as To
 const (
@@ -191,13 +176,10 @@ const (
 
 var errBadChecksum = errors.New("checksum mismatch")
 
-func checksum(key, data []byte) uint32 {
-	t := crc32.MakeTable(crc32.Castagnoli) // one table for all, made once
-	return crc32.Update(crc32.Checksum(key, t), t, data)
-}
+func checksum(data []byte) uint32 { return crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)) }
 
 func headerChecksum(offset int, header []byte) uint32 {
-	return checksum(binary.BigEndian.AppendUint64(nil, uint64(offset)), header[:12])
+	return checksum(binary.BigEndian.AppendUint64(header[:12:12], uint64(offset)))
 }
 
 // appendRecord appends to b a record that is to stand at an offset of the log.
@@ -206,7 +188,7 @@ func appendRecord(b []byte, offset int, m *pb.Message) ([]byte, error) {
 	b, err := proto.MarshalOptions{}.MarshalAppend(append(b, make([]byte, headerSize)...), m)
 	header, payload := b[start:], b[start+headerSize:]
 	binary.BigEndian.PutUint64(header, uint64(len(payload)))
-	binary.BigEndian.PutUint32(header[8:], checksum(nil, payload))
+	binary.BigEndian.PutUint32(header[8:], checksum(payload))
 	binary.BigEndian.PutUint32(header[12:], headerChecksum(offset, header))
 	return b, err
 }
@@ -223,7 +205,7 @@ func readRecord(log []byte, offset int) (payload []byte, end int, good bool) {
 		return nil, len(log), false
 	}
 	payload, end = header[headerSize:][:length], offset+headerSize+int(length)
-	return payload, end, binary.BigEndian.Uint32(header[8:]) == checksum(nil, payload)
+	return payload, end, binary.BigEndian.Uint32(header[8:]) == checksum(payload)
 }
 
 // readLog returns what a log amounts to, and where its last record ends. A crash can tear the last one, whose

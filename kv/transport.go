@@ -29,8 +29,6 @@ const (
 	queueMessages = 4096                   // that wait for one peer
 )
 
-var errGone = errors.New("this node was removed from the cluster")
-
 // transport carries messages in the bodies of POST /raft requests, one endless request to each peer, and
 // one for each snapshot: they are big, and heartbeats must not wait behind them. What is lost is lost: raft
 // repeats what matters, and a proposal repeated here could be applied twice.
@@ -60,9 +58,6 @@ func (t *transport) start(ctx context.Context, self uint64) {
 	dialer := net.Dialer{Timeout: dialTimeout, Control: limitPatience}
 	t.client.Transport = &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, WriteBufferSize: 64 << 10}
 }
-
-// wait returns once all goroutines have ended.
-func (t *transport) wait() { t.done.Wait() }
 
 // setPeers says who there is: host:port by id. Whoever has another address than before is another peer.
 func (t *transport) setPeers(addrs map[uint64]string) {
@@ -177,7 +172,7 @@ func (t *transport) post(ctx context.Context, p *peer, body io.Reader) error {
 		return nil
 	case http.StatusGone:
 		t.gone()
-		return errGone
+		return errors.New("this node was removed from the cluster")
 	}
 	return fmt.Errorf("it answers %s", res.Status)
 }
@@ -209,7 +204,7 @@ func (n *Node) serveStream(w http.ResponseWriter, r *http.Request) {
 	}
 	in := bufio.NewReaderSize(r.Body, 64<<10)
 	for err == nil {
-		if n.banned(from) {
+		if m := n.members.Load(); from <= m.Last && m.Addrs[from] == "" {
 			n.refuse(w, refusal(CodeRemoved, fmt.Sprintf("node %d was removed", from)))
 			return
 		}

@@ -1,7 +1,6 @@
 package kv
 
 import (
-	"maps"
 	"slices"
 
 	"go.etcd.io/raft/v3"
@@ -15,14 +14,14 @@ const maxProposalBytes = 1 << 20
 type writes struct {
 	seq        uint64
 	unproposed []*Request
-	waiting    map[uint64]write // proposed, by sequence number
+	waiting    []write // proposed
 }
 
 // write is a proposed request, with the term and the leader that it was proposed under. Once either
 // has changed, nobody can tell any more whether the proposal is in a log that survives.
 type write struct {
 	*Request
-	term, leader uint64
+	seq, term, leader uint64
 }
 
 func (c *Core) nextID() proposalID {
@@ -57,7 +56,7 @@ func (c *Core) await(r *Request, seq uint64, refused error) {
 	st := c.raft.BasicStatus()
 	switch {
 	case refused == nil:
-		c.writes.waiting[seq] = write{Request: r, term: st.GetTerm(), leader: st.Lead}
+		c.writes.waiting = append(c.writes.waiting, write{r, seq, st.GetTerm(), st.Lead})
 	case st.Lead == raft.None || st.LeadTransferee != raft.None:
 		c.answer(r, Response{Err: refusal(CodeNoLeader, "no leader that takes proposals")})
 	default:
@@ -84,27 +83,16 @@ func (c *Core) applyCommand(index uint64, data []byte) {
 
 // finish answers the request of a proposal that was applied, if it came through this node in this life.
 func (c *Core) finish(id proposalID, res Response) {
-	w, ok := c.writes.waiting[id.Seq]
-	if !ok || id.Node != c.cfg.ID || id.Boot != c.cfg.Boot {
-		return
-	}
-	delete(c.writes.waiting, id.Seq)
-	c.answer(w.Request, res)
-}
-
-// sweepWrites forgets the waiting writes that done has dealt with. It goes through them in the order in
-// which they came, so that a simulator sees the same answers in the same order.
-func (c *Core) sweepWrites(done func(write) bool) {
-	for _, seq := range slices.Sorted(maps.Keys(c.writes.waiting)) {
-		if done(c.writes.waiting[seq]) {
-			delete(c.writes.waiting, seq)
-		}
+	i := slices.IndexFunc(c.writes.waiting, func(w write) bool { return w.seq == id.Seq })
+	if i >= 0 && id.Node == c.cfg.ID && id.Boot == c.cfg.Boot {
+		c.answer(c.writes.waiting[i].Request, res)
+		c.writes.waiting = slices.Delete(c.writes.waiting, i, i+1)
 	}
 }
 
 // failOutlived gives up the writes that were proposed under another term or leader than today's.
 func (c *Core) failOutlived() {
-	c.sweepWrites(func(w write) bool {
+	c.writes.waiting = slices.DeleteFunc(c.writes.waiting, func(w write) bool {
 		outlived := w.term != c.hard.GetTerm() || w.leader != c.leader
 		if outlived {
 			c.answer(w.Request, Response{Err: loss(w.Request, CodeLeaderChanged, "leader or term changed meanwhile")})
