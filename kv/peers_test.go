@@ -31,7 +31,7 @@ const (
 )
 
 // peer is a store that takes part, as its own program on its own defaults: nothing is tuned, and all of
-// them sync what they acknowledge.
+// them sync their log.
 type peer struct {
 	name   string
 	module string // directory of the module that pins its version
@@ -170,7 +170,9 @@ func measurePeer(b *testing.B, p peer, bin string, round int) figures {
 	for id := 1; id <= peerNodes; id++ {
 		home := filepath.Join(dir, fmt.Sprint(id))
 		require.NoError(b, os.Mkdir(home, 0o750))
-		pids = append(pids, startPeer(b, home, filepath.Join(bin, p.name), p.args(id, home, clients, nodes)))
+		pid, kill := startPeer(b, home, filepath.Join(bin, p.name), p.args(id, home, clients, nodes))
+		defer kill()
+		pids = append(pids, pid)
 	}
 	load := func(more ...string) []byte {
 		args := slices.Concat(p.load, []string{
@@ -198,22 +200,21 @@ func measurePeer(b *testing.B, p peer, bin string, round int) figures {
 	return f
 }
 
-// startPeer starts one node in its own directory, where it leaves its output, and returns its process id.
-// The node is killed at the end, or when this process dies.
-func startPeer(b *testing.B, home, program string, args []string) int {
+// startPeer starts one node in its own directory, where it leaves its output. The node dies with this
+// process, if kill has not been called before.
+func startPeer(b *testing.B, home, program string, args []string) (pid int, kill func()) {
 	out, err := os.Create(filepath.Join(home, "output"))
 	require.NoError(b, err)
-	ctx, kill := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = home, out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	require.NoError(b, cmd.Start())
-	b.Cleanup(func() {
-		kill()
+	return cmd.Process.Pid, func() {
+		cancel()
 		_ = cmd.Wait() // killed
 		_ = out.Close()
-	})
-	return cmd.Process.Pid
+	}
 }
 
 // lastWords is the end of every node's output.
