@@ -44,6 +44,7 @@ type result struct {
 	Ops, Failed                            int
 	Failure                                string
 	Seconds, CPUSeconds                    float64
+	SettleSeconds                          float64 // until what was acknowledged had been applied
 	PutP50µs, PutP99µs, GetP50µs, GetP99µs float64
 }
 
@@ -82,7 +83,13 @@ func run() error {
 	if *length == 0 {
 		return fill(clients)
 	}
-	return json.NewEncoder(os.Stdout).Encode(load(clients, *length, *seed))
+	r := load(clients, *length, *seed)
+	begin := time.Now()
+	if err := settle(clients); err != nil {
+		return err
+	}
+	r.SettleSeconds = time.Since(begin).Seconds()
+	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
 // fill writes every key once and waits until every client's node has all of them. A cluster that has just
@@ -120,6 +127,23 @@ func fill(clients []client) error {
 			}
 		}
 		return nil
+	})
+}
+
+// settle returns when every client has read back a last put from its node. A store that acknowledges
+// what it has yet to commit has then caught up.
+func settle(clients []client) error {
+	ctx, cancel := context.WithTimeout(context.Background(), fillWait)
+	defer cancel()
+	return each(clients, func(i int, c client) error {
+		last := fmt.Sprintf("last-%d", i)
+		if err := retry(ctx, func(ctx context.Context) error { return c.put(ctx, last, "put") }); err != nil {
+			return err
+		}
+		return retry(ctx, func(ctx context.Context) error {
+			_, err := c.get(ctx, last)
+			return err
+		})
 	})
 }
 
