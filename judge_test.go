@@ -18,13 +18,14 @@ import (
 type story struct {
 	trialCase
 	lastOK map[string]time.Duration // no operation of this node succeeds from then on
+	back   map[string]time.Duration // but from then on they do again
 	asks   map[string]time.Duration // nor is it asked
 	node   func(string) string      // who answers when this one was asked
 	events []history.Event          // of the harness
 }
 
 func newStory() *story {
-	s := &story{lastOK: map[string]time.Duration{}, asks: map[string]time.Duration{}, node: func(n string) string { return n }}
+	s := &story{lastOK: map[string]time.Duration{}, back: map[string]time.Duration{}, asks: map[string]time.Duration{}, node: func(n string) string { return n }}
 	s.manifest = results.Manifest{Workload: "register", Nodes: 3, Bound: 2 * time.Second, TellsState: true, ApplyLogs: true, Faults: []string{"pause"}}
 	s.planned = 1
 	s.applyLogs = map[string][]history.Applied{}
@@ -73,7 +74,8 @@ func (s *story) judge(t *testing.T) results.Verdict {
 				break
 			}
 			done := history.Event{Time: at + 10*time.Millisecond, Process: process, Type: history.OK, F: "read", Key: "k", Value: json.RawMessage("null"), Node: s.node(n)}
-			if from, ok := s.lastOK[n]; ok && at >= from {
+			from, silenced := s.lastOK[n]
+			if until, ok := s.back[n]; silenced && at >= from && (!ok || at < until) {
 				done.Type, done.Value = history.Fail, nil
 			}
 			all = append(all, history.Event{Time: at, Process: process, Type: history.Invoke, F: "read", Key: "k", Node: n}, done)
@@ -171,6 +173,20 @@ func TestJudge(t *testing.T) {
 			require.Contains(t, v.Reason, c.reason)
 		})
 	}
+}
+
+// A node that was removed may refuse everything for as long as its window lasts, and no longer.
+func TestJudgeRemovedNode(t *testing.T) {
+	s := newStory()
+	s.drop("pause", "")
+	s.window(0, "member:remove", time.Second, 2*time.Second, true)
+	s.lastOK["n1"], s.back["n1"] = time.Second, 2100*time.Millisecond
+	require.Equal(t, checker.Valid, s.judge(t).Status)
+
+	delete(s.back, "n1")
+	v := s.judge(t)
+	require.Equal(t, checker.Invalid, v.Status)
+	require.Contains(t, v.Reason, "liveness: n1 was asked 20 times")
 }
 
 func TestWindowOfAFinding(t *testing.T) {

@@ -20,7 +20,7 @@ func await(ctx context.Context, ok func(context.Context) error) error {
 			return nil
 		}
 		if !sleepUntil(ctx, lookEvery) {
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			return fmt.Errorf("%w (%w)", err, context.Cause(ctx))
 		}
 	}
 }

@@ -65,7 +65,7 @@ func (f *fake) note(effect func(), parts ...string) error {
 	}
 	if call == f.fail {
 		f.fail = ""
-		return errors.New("broken")
+		return errors.New(call + ": broken")
 	}
 	return nil
 }
@@ -109,7 +109,15 @@ func (f *fake) Remove(_ context.Context, n string) error {
 }
 
 func (f *fake) Wipe(_ context.Context, n string) (files int, bytes int64, err error) {
-	err = f.note(func() { bytes, f.disk[n] = f.disk[n], 0 }, "wipe", n)
+	up := f.PID(n) != 0
+	err = f.note(func() {
+		if !up {
+			bytes, f.disk[n] = f.disk[n], 0
+		}
+	}, "wipe", n)
+	if up {
+		err = errors.New("it runs already")
+	}
 	return 1, bytes, err
 }
 

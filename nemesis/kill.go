@@ -37,9 +37,7 @@ func (f *killFault) Inject(ctx context.Context, c Cluster, on []string) (undo fu
 	undo = func(ctx context.Context) error {
 		var errs []error
 		for _, n := range aimedAt {
-			if k.PID(n) == 0 { // else the kill failed, or another fault has started it again
-				errs = append(errs, k.Start(ctx, n))
-			}
+			errs = append(errs, startDown(ctx, k, n))
 		}
 		return errors.Join(errs...)
 	}
@@ -58,4 +56,15 @@ func (f *killFault) Inject(ctx context.Context, c Cluster, on []string) (undo fu
 // Bit holds as soon as every process was reaped, which Kill has waited for.
 func (f *killFault) Bit(context.Context) (Evidence, error) {
 	return Evidence{Bit: len(f.gone) > 0, Text: "gone: " + strings.Join(f.gone, ", ")}, nil
+}
+
+// startDown starts a node, unless it runs: then its kill failed, or the end of another fault has started it.
+func startDown(ctx context.Context, k Killer, node string) error {
+	if k.PID(node) != 0 {
+		return nil
+	}
+	if err := k.Start(ctx, node); err != nil && k.PID(node) == 0 {
+		return err
+	}
+	return nil
 }

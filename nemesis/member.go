@@ -87,18 +87,19 @@ func (m *lostMember) choose(ctx context.Context, c Cluster, on []string) error {
 
 // wipe kills the node if it is up, and empties its disk.
 func (m *lostMember) wipe(ctx context.Context) error {
-	if m.on.PID(m.node) != 0 {
-		if err := m.on.Kill(ctx, m.node); err != nil && m.on.PID(m.node) != 0 {
-			return fmt.Errorf("kill %s: %w", m.node, err)
+	for {
+		if m.on.PID(m.node) != 0 {
+			if err := m.on.Kill(ctx, m.node); err != nil && m.on.PID(m.node) != 0 {
+				return err
+			}
 		}
+		m.lost = true
+		files, bytes, err := m.on.Wipe(ctx, m.node)
+		m.files, m.bytes, m.empty = m.files+files, m.bytes+bytes, err == nil
+		if err == nil || m.on.PID(m.node) == 0 || ctx.Err() != nil {
+			return err
+		} // else the end of another fault has just started it
 	}
-	m.lost = true
-	files, bytes, err := m.on.Wipe(ctx, m.node)
-	m.files, m.bytes, m.empty = m.files+files, m.bytes+bytes, err == nil
-	if err != nil {
-		return fmt.Errorf("wipe %s: %w", m.node, err)
-	}
-	return nil
 }
 
 // comeBack starts the node, with an empty disk if it was lost, and waits until it votes again.
@@ -108,13 +109,8 @@ func (m *lostMember) comeBack(ctx context.Context) error {
 			return err
 		}
 	}
-	if m.on.PID(m.node) == 0 {
-		if err := m.on.Start(ctx, m.node); err != nil {
-			return fmt.Errorf("start %s: %w", m.node, err)
-		}
-	}
-	if !m.lost {
-		return nil
+	if err := startDown(ctx, m.on, m.node); err != nil || !m.lost {
+		return err
 	}
 	if err := await(ctx, func(ctx context.Context) error { return m.on.Joined(ctx, m.node) }); err != nil {
 		return fmt.Errorf("%s has not joined: %w", m.node, err)

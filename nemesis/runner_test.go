@@ -39,7 +39,7 @@ func TestRunner(t *testing.T) {
 		{"half a kill is undone by half", func(f *fake) { f.fail = "kill n2" }, step("kill", All, ""), "kill n1, kill n2, start n1, start n2", false, "kill n2: broken"},
 		{"half a pause is undone", func(f *fake) { f.fail = "pause n2" }, step("pause", All, ""), "pause n1, pause n2, resume n1, resume n2", false, "pause n2: broken"},
 		{"a cut that fails is healed", func(f *fake) { f.fail = "cut" }, step("partition", "n1", "isolate"), "cut, heal", false, "broken"},
-		{"a heal that fails is told", func(f *fake) { f.fail, f.dropped = "heal", 1 }, step("partition", "n1", "isolate"), "cut, heal", true, "undo partition:isolate: a fault could not be undone: broken"},
+		{"a heal that fails is told", func(f *fake) { f.fail, f.dropped = "heal", 1 }, step("partition", "n1", "isolate"), "cut, heal", true, "undo partition:isolate: a fault could not be undone: heal: broken"},
 		{"a panic is told", func(f *fake) { f.panics = "cut" }, step("partition", "n1", "isolate"), "cut, heal", false, "panic: boom"},
 		{"too few nodes", nil, step("partition", "", "majorities-ring"), "", false, "needs 4 nodes"},
 		{"nobody left to cut off", nil, step("partition", All, "isolate"), "heal", false, "no link to cut"},

@@ -22,10 +22,10 @@ func TestSuspend(t *testing.T) {
 		{"a machine", func(f *fake) { f.dropped = 7 }, "n1", "cut, pause n1, resume n1, heal", true, "state T: n1 (pid 100); 7 packets dropped on 4 one-way links", ""},
 		{"all machines", func(f *fake) { f.dropped = 7 }, All, "cut, pause n1, pause n2, pause n3, resume n1, resume n2, resume n3, heal", true, "on 6 one-way links", ""},
 		{"nobody missed it", nil, "n1", "cut, pause n1, resume n1, heal", false, "0 packets", ""},
-		{"a cut that fails", func(f *fake) { f.fail = "cut" }, "n1", "cut, heal", false, "", "pause machine: broken"},
+		{"a cut that fails", func(f *fake) { f.fail = "cut" }, "n1", "cut, heal", false, "", "pause machine: cut: broken"},
 		{"a stop that fails", func(f *fake) { f.fail = "pause n1" }, "n1", "cut, pause n1, resume n1, heal", false, "", "pause n1: broken"},
 		{"a panic", func(f *fake) { f.panics = "pause n1" }, "n1", "cut, pause n1, resume n1, heal", false, "", "panic: boom"},
-		{"it is healed though it cannot be continued", func(f *fake) { f.dropped, f.fail = 7, "resume n1" }, "n1", "cut, pause n1, resume n1, heal", true, "", "undo pause:machine: a fault could not be undone: broken"},
+		{"it is healed though it cannot be continued", func(f *fake) { f.dropped, f.fail = 7, "resume n1" }, "n1", "cut, pause n1, resume n1, heal", true, "", "undo pause:machine: a fault could not be undone: resume n1: broken"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
