@@ -3,6 +3,7 @@ package checker
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -118,6 +119,10 @@ func (s *counterStory) gap(l *ladder, g gap) Finding {
 		"Every add that was answered with its sum tells from where to where it took the counter; none of them was between these two.",
 		fmt.Sprintf("Any other add in between had begun by %s, when %s finished.", s.at(g.until), s.nameOf(s.problem.bound)),
 	}
+	if twice, ok := s.twice(g, above); ok {
+		about = append(about, counterCall{index: twice.Index})
+		proof = append(proof, fmt.Sprintf("It is what %s added, as if that had been applied twice.", nameOp(twice)))
+	}
 	if refused, ok := s.refused(g); ok {
 		about = append(about, counterCall{index: refused.Index})
 		proof = append(proof, fmt.Sprintf("%s would explain it, but it was answered as not applied.", nameOp(refused)))
@@ -126,6 +131,20 @@ func (s *counterStory) gap(l *ladder, g gap) Finding {
 }
 
 const rulePhantomAdd = "phantom add"
+
+// twice is the lowest answered add of the gap's size above the gap that had begun in time to have been
+// applied in it.
+func (s *counterStory) twice(g gap, above counterCall) (lowest history.Op, ok bool) {
+	least := int64(math.MaxInt64)
+	for _, op := range s.ops {
+		delta, isInt := integer(op.Input, deltaMax)
+		sum, answered := integer(op.Output, sumMax)
+		if op.F == "add" && op.Type == history.OK && isInt && answered && delta == g.size && op.Call <= g.until && sum > above.from() && sum < least {
+			lowest, least, ok = op, sum, true
+		}
+	}
+	return lowest, ok
+}
 
 // refused is the first add of the gap's size that was said not to be applied.
 func (s *counterStory) refused(g gap) (first history.Op, ok bool) {
