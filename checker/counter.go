@@ -173,10 +173,8 @@ func (p *counterProblem) Core() (Problem, bool) {
 	if pair, found := l.conflict(); found {
 		return &counterProblem{calls: pair, start: p.start, rising: true, bound: -1}, true
 	}
-	for i, g := range l.gaps {
-		if l.fill(l.gaps[i:i+1]) == illegal {
-			return l.around(g), true
-		}
+	if gaps, found := l.unfilled(); found {
+		return l.around(gaps), true
 	}
 	return nil, false
 }
@@ -189,9 +187,9 @@ func (p *counterProblem) Groups() int { return 0 }
 func (p *counterProblem) Keep(func(int) bool) Problem { return p }
 
 // Weaken implements Problem: a read is left out, and in a rising problem so is an add. What Core made
-// for a gap has nothing to spare.
+// for gaps keeps its first call, which is where it starts.
 func (p *counterProblem) Weaken(i int) (Problem, bool) {
-	if p.calls[i].add && !p.rising || p.bound >= 0 {
+	if p.calls[i].add && !p.rising || p.bound >= 0 && i == 0 {
 		return nil, false
 	}
 	return p.with(slices.Delete(slices.Clone(p.calls), i, i+1)), true

@@ -3,7 +3,9 @@ package checker
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,12 +40,15 @@ func (p *counterProblem) Explain(ops []history.Op) Finding {
 	case found:
 		return s.wrongWay(pair[0], pair[1])
 	}
-	for i, g := range l.gaps {
-		if l.fill(l.gaps[i:i+1]) == illegal {
-			return s.gap(l, g)
-		}
+	gaps, found := l.unfilled()
+	switch {
+	case !found || p.bound < 0:
+		return s.other()
+	case len(gaps) == 1:
+		return s.gap(l, gaps[0])
+	default:
+		return s.gaps(l, gaps)
 	}
-	return s.other()
 }
 
 // counterStory is a problem of a counter without a legal order, about to be told.
@@ -118,6 +123,10 @@ func (s *counterStory) gap(l *ladder, g gap) Finding {
 		"Every add that was answered with its sum tells from where to where it took the counter; none of them was between these two.",
 		fmt.Sprintf("Any other add in between had begun by %s, when %s finished.", s.at(g.until), s.nameOf(s.problem.bound)),
 	}
+	if twice, ok := s.twice(g, above); ok {
+		about = append(about, counterCall{index: twice.Index})
+		proof = append(proof, fmt.Sprintf("It is what %s added, as if that had been applied twice.", nameOp(twice)))
+	}
 	if refused, ok := s.refused(g); ok {
 		about = append(about, counterCall{index: refused.Index})
 		proof = append(proof, fmt.Sprintf("%s would explain it, but it was answered as not applied.", nameOp(refused)))
@@ -126,6 +135,39 @@ func (s *counterStory) gap(l *ladder, g gap) Finding {
 }
 
 const rulePhantomAdd = "phantom add"
+
+// gaps: each could be filled, but not all.
+func (s *counterStory) gaps(l *ladder, gaps []gap) Finding {
+	var sizes, could []string
+	for _, g := range gaps {
+		sizes = append(sizes, strconv.FormatInt(g.size, 10))
+	}
+	for _, c := range l.loose {
+		could = append(could, s.name(c))
+	}
+	first, last := gaps[0], gaps[len(gaps)-1]
+	text := fmt.Sprintf("the counter grew by %s where nobody is known to have added, and the adds of unknown outcome cannot make up for all of that: %s.",
+		listed3(sizes), listed3(could))
+	return s.finding(rulePhantomAdd, text, []string{
+		"Every add that was answered with its sum tells from where to where it took the counter.",
+		fmt.Sprintf("They leave gaps, the lowest below %s and the highest below %s; each may be made up of adds of unknown outcome, but each of those happened once at most.",
+			s.name(l.rungs[first.above]), s.name(l.rungs[last.above])),
+	}, append(s.calls, counterCall{index: s.problem.bound})...)
+}
+
+// twice is the lowest answered add of the gap's size above the gap that had begun in time to have been
+// applied in it.
+func (s *counterStory) twice(g gap, above counterCall) (lowest history.Op, ok bool) {
+	least := int64(math.MaxInt64)
+	for _, op := range s.ops {
+		delta, isInt := integer(op.Input, deltaMax)
+		sum, answered := integer(op.Output, sumMax)
+		if op.F == "add" && op.Type == history.OK && isInt && answered && delta == g.size && op.Call <= g.until && sum > above.from() && sum < least {
+			lowest, least, ok = op, sum, true
+		}
+	}
+	return lowest, ok
+}
 
 // refused is the first add of the gap's size that was said not to be applied.
 func (s *counterStory) refused(g gap) (first history.Op, ok bool) {
@@ -147,8 +189,7 @@ func listed3(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
 }
 
-// other is for what has no name: a counter that does not only grow, or gaps of which each could be
-// filled, but not all.
+// other is for what has no name, as in a counter that does not only grow.
 func (s *counterStory) other() Finding {
 	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)), nil, s.calls...)
 }

@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"ordeal/history"
 )
 
 // A counter of which every add is above zero has each sum during one interval of time. So every
@@ -176,22 +174,42 @@ func (f *filler) choose(g, i int, need int64) bool {
 	return false
 }
 
-// around is the part of the problem about a gap that nothing fills. In a legal order of the whole the
-// counter once stands where the rung below the gap begins. From there on the rung, the adds in the
-// gap and the rung above it are a legal order; every other add goes last. The rung above comes before those that are
-// higher, so it ends no later than they do.
-func (l *ladder) around(g gap) *counterProblem {
-	above := l.rungs[g.above]
-	above.end = g.until
-	p := &counterProblem{start: l.start, bound: l.rungs[g.bound].index}
-	if g.above > 0 {
-		below := l.rungs[g.above-1]
-		p.start, p.calls = below.from(), []counterCall{below}
+// unfilled returns gaps next to each other that cannot all be filled, as few as it finds.
+func (l *ladder) unfilled() ([]gap, bool) {
+	for i := range l.gaps {
+		if l.fill(l.gaps[i:i+1]) == illegal {
+			return l.gaps[i : i+1], true
+		}
 	}
-	p.calls = append(p.calls, above)
+	to := 2
+	for to <= len(l.gaps) && l.fill(l.gaps[:to]) != illegal {
+		to++
+	}
+	if to > len(l.gaps) {
+		return nil, false
+	}
+	from := to - 2
+	for l.fill(l.gaps[from:to]) != illegal {
+		from--
+	}
+	return l.gaps[from:to], true
+}
+
+// around is the part of the problem about gaps that nothing fills. In a legal order of the whole the
+// counter once stands where the rung below the gaps begins. From there on the rungs up to the one above
+// them and the adds in the gaps are a legal order; every other add goes last. The rung above comes before
+// those that are higher, so it ends no later than they do.
+func (l *ladder) around(gaps []gap) *counterProblem {
+	first, last := gaps[0], gaps[len(gaps)-1]
+	p := &counterProblem{start: l.start, bound: l.rungs[last.bound].index}
+	if first.above > 0 {
+		p.start = l.rungs[first.above-1].from()
+	}
+	p.calls = slices.Clone(l.rungs[max(first.above-1, 0) : last.above+1])
+	p.calls[len(p.calls)-1].end = last.until
+	most := slices.MaxFunc(gaps, func(a, b gap) int { return cmp.Compare(a.size, b.size) }).size
 	for _, c := range l.loose {
-		if c.delta <= g.size && c.begin <= g.until {
-			c.end = history.Never
+		if c.delta <= most && c.begin <= last.until {
 			p.calls = append(p.calls, c)
 		}
 	}

@@ -120,5 +120,24 @@ func TestLabels(t *testing.T) {
 		require.Equal(t, want, ValueLabel(json.RawMessage(v)))
 	}
 	require.Equal(t, `append 5→[4,5]`, Op{F: "append", Type: OK, Input: json.RawMessage("5"), Output: json.RawMessage("[4,5]")}.Label())
+	require.Equal(t, `append 5`, Op{F: "append", Type: OK, Input: json.RawMessage("5"), Output: json.RawMessage("5")}.Label())
+	require.Equal(t, `add 5→5`, Op{F: "add", Type: OK, Input: json.RawMessage("5"), Output: json.RawMessage("5")}.Label())
+	require.Equal(t, `add 5 ✗`, Op{F: "add", Type: Fail, Input: json.RawMessage("5")}.Label())
 	require.Equal(t, `cas x ✗`, Op{F: "cas", Type: Fail, Input: json.RawMessage(`"x"`)}.Label())
+}
+
+func TestParseListsAndCounters(t *testing.T) {
+	ops, err := Parse("p0: |- append \"a\" -|  |- add -2→7 -|  |- add 3 ✗ -|  |- add 4 ---- ···\n" +
+		"p1: |--------|  |- get [1,2] -|\n" +
+		"    append 5\n")
+	require.NoError(t, err)
+	var labels []string
+	for _, op := range ops {
+		labels = append(labels, op.Type.String()+" "+op.Label())
+	}
+	require.ElementsMatch(t, []string{
+		"ok append a", "ok add -2→7", "fail add 3 ✗", "info add 4", "ok append 5", "ok get [1,2]",
+	}, labels)
+	_, err = Parse("p0: |- take 5 -|")
+	require.ErrorContains(t, err, "should be put, get, cas, append or add")
 }
