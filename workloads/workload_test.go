@@ -169,7 +169,7 @@ func TestWhatIsForgottenIsMissed(t *testing.T) {
 		require.Equal(t, checker.Invalid, v.Status, k.Name)
 		require.Equal(t, "k0", v.Findings[0].Key)
 
-		for at := 50; at < 1200; at += 50 {
+		for at := 50; at < 1200; at += 115 {
 			w := k.New(Options{Keys: 2})
 			ops := run(w, 1400, func(_ history.Event, sent int) bool { return sent == at })
 			require.Equal(t, checker.Invalid, judge(t, w, ops).Status, fmt.Sprint(k.Name, " forgets at ", at))
