@@ -134,21 +134,14 @@ func (s *sim) save(id uint64) bool {
 // write does what disk.write does, in memory.
 func (img *Image) write(w *Write) {
 	img.Hard = w.Hard
-	drop := func(keep func(uint64) bool) {
-		img.Entries = slices.DeleteFunc(slices.Clone(img.Entries), func(e *pb.Entry) bool { return !keep(e.GetIndex()) })
-	}
 	if w.Snapshot != nil {
-		img.Snapshot = w.Snapshot
-		drop(func(i uint64) bool { return i > w.Drop })
+		img.Snapshot, img.Entries = w.Snapshot, nil
 	}
-	for _, m := range w.Appends {
-		if m.GetSnapshot() != nil {
-			img.Snapshot, img.Entries = m.GetSnapshot(), nil
-		}
-		if entries := m.GetEntries(); len(entries) > 0 {
-			drop(func(i uint64) bool { return i < entries[0].GetIndex() })
-			img.Entries = append(img.Entries, entries...)
-		}
+	for _, e := range w.Entries {
+		kept := slices.DeleteFunc(slices.Clone(img.Entries), func(old *pb.Entry) bool {
+			return old.GetIndex() >= e.GetIndex()
+		})
+		img.Entries = append(kept, e)
 	}
 }
 
