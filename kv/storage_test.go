@@ -3,6 +3,7 @@ package kv
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -47,14 +48,17 @@ func newborn() *Image {
 }
 
 func newDisk(t require.TestingT, dir string) (*disk, *Image) {
-	require.NoError(t, createDisk(dir, newborn()))
-	return opened(t, dir)
+	d, img, err := openDisk(dir, func() (*Image, error) { return newborn(), nil })
+	require.NoError(t, err)
+	return d, img
 }
 
+// notBorn is for disks that exist: they are not made again.
+func notBorn() (*Image, error) { return nil, errors.New("made again") }
+
 func opened(t require.TestingT, dir string) (*disk, *Image) {
-	d, img, err := openDisk(dir)
+	d, img, err := openDisk(dir, notBorn)
 	require.NoError(t, err)
-	require.NotNil(t, d)
 	return d, img
 }
 
@@ -105,6 +109,7 @@ func drawWrite(t *rapid.T, img *Image, term uint64) *Write {
 // from some of them: all that was acknowledged is there, and the write is there as a whole or not at all. It
 // compares with the simulator's disk, which is thereby tested too.
 func TestDiskCrashPoints(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "")
 		require.NoError(rt, err)
@@ -198,6 +203,7 @@ func threeRecords(t *testing.T) (log []byte, ends []int, images []*Image) {
 // TestDiskFlippedBits: a flipped bit is never read as other data. In the last record it cannot be told from a
 // torn write.
 func TestDiskFlippedBits(t *testing.T) {
+	t.Parallel()
 	log, ends, images := threeRecords(t)
 	for at := range ends[3] + 50 {
 		for bit := range 8 {
@@ -226,6 +232,7 @@ func TestDiskFlippedBits(t *testing.T) {
 }
 
 func TestDiskRefuses(t *testing.T) {
+	t.Parallel()
 	log, ends, _ := threeRecords(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "kv.log")
@@ -244,17 +251,16 @@ func TestDiskRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, []byte(c.log), 0o600))
-			_, _, err := openDisk(dir)
+			_, _, err := openDisk(dir, notBorn)
 			require.ErrorContains(t, err, path+": "+c.err)
 		})
 	}
-	require.ErrorIs(t, createDisk(dir, newborn()), os.ErrExist, "a log is not replaced by a new one")
 	require.NoError(t, os.WriteFile(path, log, 0o600))
 	d, _ := opened(t, dir)
-	_, _, err := openDisk(dir)
+	_, _, err := openDisk(dir, notBorn)
 	require.ErrorContains(t, err, "lock "+dir, "two processes on one directory")
 	require.NoError(t, d.close())
-	_, _, err = openDisk(path)
+	_, _, err = openDisk(path, notBorn)
 	require.Error(t, err, "not a directory")
 }
 
@@ -273,23 +279,25 @@ func record(offset int, m *pb.Message) string {
 // rawRecord is a record of any payload, with the right checksums.
 func rawRecord(offset int, payload []byte) string {
 	header := binary.BigEndian.AppendUint64(nil, uint64(len(payload)))
-	header = binary.BigEndian.AppendUint32(header, checksum(nil, payload))
+	header = binary.BigEndian.AppendUint32(header, checksum(payload))
 	header = binary.BigEndian.AppendUint32(header, headerChecksum(offset, header))
 	return string(header) + string(payload)
 }
 
 // TestHalfMadeDisk: a crash before the first start was complete leaves nothing that counts.
 func TestHalfMadeDisk(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
+	t.Parallel()
+	dir := t.TempDir()
 	for _, half := range []string{"", magic, "half"} {
-		d, img, err := openDisk(dir)
-		require.NoError(t, err)
-		require.Nil(t, d)
-		require.Nil(t, img)
-		require.NoError(t, os.MkdirAll(dir, 0o750))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "kv.log"+".new"), []byte(half), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "kv.log.new"), []byte(half), 0o600))
+		_, _, err := openDisk(dir, notBorn)
+		require.ErrorContains(t, err, "made again")
+		require.NoFileExists(t, filepath.Join(dir, "kv.log"))
 	}
 	d, img := newDisk(t, dir)
+	requireImage(t, newborn(), img)
+	require.NoError(t, d.close())
+	d, img = opened(t, dir)
 	requireImage(t, newborn(), img)
 	require.NoError(t, d.close())
 }
@@ -361,7 +369,7 @@ func FuzzOpenDisk(f *testing.F) {
 		} {
 			dir := t.TempDir()
 			require.NoError(t, os.WriteFile(filepath.Join(dir, "kv.log"), []byte(log), 0o600))
-			d, img, err := openDisk(dir)
+			d, img, err := openDisk(dir, notBorn)
 			if err != nil {
 				continue
 			}
