@@ -3,12 +3,14 @@ package kv
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/cryptotest"
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/stretchr/testify/require"
+	pb "go.etcd.io/raft/v3/raftpb"
 )
 
 // TestCore plays the stories in testdata/core. The language, one verb a line:
@@ -16,13 +18,21 @@ import (
 //	nodes N [every=N]         a new cluster; a snapshot every so many entries
 //	campaign I                node I asks for votes
 //	tick I N                  N ticks at node I
-//	put I KEY VALUE [old=V] [rev=N]
-//	delete I KEY, get I KEY   a request at node I
+//	put I KEY VALUE, append I KEY VALUE, add I KEY N, delete I KEY, get I KEY
+//	                          a request at node I, with [old=V] [rev=N] [session=N,SEQ] [mode=M]
+//	open I                    a session is opened at node I
+//	txn I [if KEY=V KEY@REV…] then OP… [else OP…]
+//	                          a transaction; OP is KIND:KEY[:VALUE]
+//	member I ADDR [replace=J] the leader I is to add a member that is at ADDR
+//	promote I J, remove I J, transfer I J
+//	                          the leader I is to make J a voter, to remove it, to hand leadership to it
+//	join I                    a node starts that has been added
 //	deliver, settle           messages; messages and disks until nothing moves
+//	drop I J, reverse, twice  of the messages under way those from I to J are lost; all overtake each other; come twice
 //	save I, fail I            the write under way at node I is synced; the disk of node I fails
 //	cut I…, heal              lose what these nodes send and are sent; lose nothing
 //	crash I…, start I…
-//	status                    of every node
+//	status, members           of every node
 func TestCore(t *testing.T) {
 	datadriven.Walk(t, "testdata/core", func(t *testing.T, path string) {
 		cryptotest.SetGlobalRandom(t, 1) // raft draws its election time-outs from crypto/rand
@@ -59,12 +69,27 @@ func play(t *testing.T, s *sim, words []string) *sim {
 		s.settle()
 	case "heal":
 		clear(s.cut)
+	case "drop":
+		from, to := number(t, args[0]), number(t, args[1])
+		s.network = slices.DeleteFunc(s.network, func(m *pb.Message) bool { return m.GetFrom() == from && m.GetTo() == to })
+	case "reverse":
+		slices.Reverse(s.network)
+	case "twice":
+		s.network = append(s.network, s.network...)
 	case "status":
 		s.status()
+	case "members":
+		s.members()
 	case "tick":
 		s.tick(number(t, args[0]), int(number(t, args[1])))
+	case "open":
+		s.submit(number(t, args[0]), verb, &Request{Command: Command{Then: []Op{{Kind: Open}}}})
+	case "txn":
+		s.submit(number(t, args[0]), verb, transaction(t, args[1:]))
 	case "put", "get", "delete", "append", "add":
 		s.submit(number(t, args[0]), verb+" "+args[1], request(t, verb, args[1:]))
+	case "member", "promote", "remove", "transfer":
+		s.submit(number(t, args[0]), strings.Join(append(words[:1:1], args[1:]...), " "), change(t, verb, args[1:]))
 	default:
 		for _, a := range args {
 			s.each(verb, number(t, a))
@@ -90,8 +115,19 @@ func (s *sim) each(verb string, id uint64) {
 		s.crash(id)
 	case "start":
 		s.start(id)
+	case "join":
+		s.join(id)
 	default:
 		s.t.Fatalf("unknown verb %q", verb)
+	}
+}
+
+func (s *sim) members() {
+	for _, id := range s.ids() {
+		if c := s.replicas[id].core; c != nil {
+			st := c.Status()
+			s.log("%d: voters %v, learners %v, removed %t, %v", id, st.Voters, st.Learners, st.Removed, st.Members)
+		}
 	}
 }
 
@@ -131,6 +167,50 @@ func request(t *testing.T, verb string, args []string) *Request {
 	}
 	req.Then = []Op{op}
 	return req
+}
+
+// transaction reads [if KEY=V KEY@REV…] then OP… [else OP…].
+func transaction(t *testing.T, args []string) *Request {
+	req, part := new(Request), ""
+	for _, a := range args {
+		switch {
+		case a == "if" || a == "then" || a == "else":
+			part = a
+		case part == "if":
+			key, value, byValue := strings.Cut(a, "=")
+			cond := Cond{Key: []byte(key), Value: []byte(value)}
+			if !byValue {
+				key, rev, _ := strings.Cut(a, "@")
+				cond = Cond{Key: []byte(key), Rev: new(number(t, rev))}
+			}
+			req.If = append(req.If, cond)
+		default:
+			words := append(strings.Split(a, ":"), "")
+			op := Op{Kind: Kind(words[0]), Key: []byte(words[1]), Value: []byte(words[2])}
+			if op.Kind == Add {
+				op.Delta, op.Value = int64(number(t, words[2])), nil
+			}
+			if part == "then" {
+				req.Then = append(req.Then, op)
+			} else {
+				req.Else = append(req.Else, op)
+			}
+		}
+	}
+	require.Nil(t, req.check())
+	return req
+}
+
+// change reads ADDR [replace=J] or J.
+func change(t *testing.T, verb string, args []string) *Request {
+	if verb != "member" {
+		return &Request{Change: &Change{Kind: ChangeKind(verb), ID: number(t, args[0])}}
+	}
+	ch := &Change{Kind: AddMember, Addr: args[0]}
+	if len(args) > 1 {
+		ch.ID = number(t, strings.TrimPrefix(args[1], "replace="))
+	}
+	return &Request{Change: ch}
 }
 
 func number(t *testing.T, word string) uint64 {

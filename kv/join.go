@@ -76,6 +76,13 @@ func (n *Node) begin() (*Image, error) {
 				delete(open, id)
 			case http.StatusConflict:
 				n.cfg.Logger.Warningf("this node had another disk once; it joins as a new one")
+				for other := range n.cfg.Peers { // they may lose their notes with their disks: none is born any more
+					_, noted := n.noteDisk(other, "")
+					err = errors.Join(err, noted)
+				}
+				if err != nil {
+					return nil, err
+				}
 				return n.join()
 			}
 		}

@@ -43,7 +43,6 @@ const promoteLag = 1000
 // in its own term: a change that was under way when the last leader fell is decided by then.
 func (c *Core) change(r *Request) {
 	st, ch := c.raft.BasicStatus(), r.Change
-	ch.New = c.state.members.Last + 1
 	if st.RaftState != raft.StateLeader {
 		c.answer(r, Response{Err: refusal(CodeNotLeader, fmt.Sprintf("node %d leads", st.Lead))})
 		return
@@ -88,7 +87,7 @@ func (c *Core) objection(ch *Change) *Error {
 		{promotes && voter, CodeBadRequest, "node %d is a voter already"},
 		{ch.Kind == Transfer && !voter, CodeBadRequest, "node %d is no voter"},
 		{taken, CodeBadRequest, "the address is another member's than %d's"},
-		{promotes && progress[ch.ID].Match+promoteLag < c.applied, CodeNotReady, "node %d lags behind"},
+		{promotes && (progress[ch.ID].Match == 0 || progress[ch.ID].Match+promoteLag < c.applied), CodeNotReady, "node %d lags behind"},
 		{leaves && voter && alive <= left/2, CodeNotReady, "without node %d the voters that answer are no majority"},
 	} {
 		if rule.broken {
@@ -104,6 +103,7 @@ func (c *Core) proposeChange(r *Request) {
 	}
 	cc, ch := new(pb.ConfChangeV2), r.Change
 	if ch.Kind == AddMember {
+		ch.New = c.state.members.Last + 1
 		cc.Changes = append(cc.Changes, single(pb.ConfChangeAddLearnerNode, ch.New))
 	}
 	if ch.Kind == PromoteMember {

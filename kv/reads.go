@@ -30,6 +30,7 @@ func (c *Core) submitRead(r *Request) {
 		c.serveRead(r)
 	case r.Mode == Lease && st.RaftState == raft.StateLeader && st.LeadTransferee == raft.None && c.appliedTerm == st.GetTerm():
 		c.confirm(st.GetCommit(), r)
+		c.serveReads()
 	default:
 		c.reads.unasked = append(c.reads.unasked, r)
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.etcd.io/raft/v3"
 	pb "go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
@@ -25,6 +26,11 @@ type sim struct {
 	now      time.Time
 	boots    uint64
 	out      strings.Builder
+
+	// What has been seen once must never be seen otherwise.
+	entries map[uint64]string // by index
+	hashes  map[uint64]uint64 // of the state, by applied index
+	leaders map[uint64]uint64 // by term
 }
 
 // replica is one core and what outlives it.
@@ -40,7 +46,7 @@ type replica struct {
 func newSim(t *testing.T, size int, every uint64) *sim {
 	s := &sim{
 		t: t, every: every, replicas: make(map[uint64]*replica), cut: make(map[uint64]bool),
-		now: time.Unix(0, 0),
+		now: time.Unix(0, 0), entries: make(map[uint64]string), hashes: make(map[uint64]uint64), leaders: make(map[uint64]uint64),
 	}
 	voters, addrs := make([]uint64, size), make(map[uint64]string)
 	for i := range voters {
@@ -51,15 +57,32 @@ func newSim(t *testing.T, size int, every uint64) *sim {
 	for _, id := range voters {
 		st := newState()
 		st.members = Members{Addrs: addrs, Last: uint64(size)}
-		s.replicas[id] = &replica{s: s, id: id, disk: Image{
+		s.add(Image{
 			ID: id, Hard: &pb.HardState{Term: &one, Commit: &one},
 			Snapshot: &pb.Snapshot{Data: st.encode(), Metadata: &pb.SnapshotMetadata{
 				Index: &one, Term: &one, ConfState: &pb.ConfState{Voters: voters},
 			}},
-		}}
-		s.start(id)
+		})
 	}
 	return s
+}
+
+// add starts a new replica on a disk.
+func (s *sim) add(disk Image) {
+	s.replicas[disk.ID] = &replica{s: s, id: disk.ID, disk: disk}
+	s.start(disk.ID)
+}
+
+// join starts a replica as Node.join does: it knows the members, itself among them, and nothing else.
+func (s *sim) join(id uint64) {
+	st := newState()
+	for _, r := range s.replicas {
+		if r.members.Addrs[id] != "" && r.members.Last >= st.members.Last {
+			st.members = r.members
+		}
+	}
+	require.NotEmpty(s.t, st.members.Addrs, "nobody knows node %d", id)
+	s.add(Image{ID: id, Hard: new(pb.HardState), Snapshot: &pb.Snapshot{Data: st.encode(), Metadata: new(pb.SnapshotMetadata)}})
 }
 
 func (s *sim) ids() []uint64 { return slices.Sorted(maps.Keys(s.replicas)) }
@@ -100,12 +123,25 @@ func (r *replica) Save(w *Write) { r.pending = w }
 // Boot, Apply, Restore and Leader implement Journal.
 func (r *replica) Boot(from uint64) { r.s.log("%d: boots from snapshot %d", r.id, from) }
 
-func (r *replica) Apply(index, term uint64, _ []byte) {
+func (r *replica) Apply(index, term uint64, data []byte) {
 	r.s.log("%d: applies %d of term %d", r.id, index, term)
+	once(r.s, r.s.entries, index, fmt.Sprintf("term %d: %s", term, data), "entry")
 }
 
 func (r *replica) Restore(index, _ uint64) { r.s.log("%d: restores snapshot %d", r.id, index) }
-func (r *replica) Leader(term uint64)      { r.s.log("%d: leads term %d", r.id, term) }
+
+func (r *replica) Leader(term uint64) {
+	r.s.log("%d: leads term %d", r.id, term)
+	once(r.s, r.s.leaders, term, r.id, "leader of term")
+}
+
+// once fails if a thing is other than it was when it was seen first.
+func once[T comparable](s *sim, seen map[uint64]T, at uint64, now T, what string) {
+	if was, ok := seen[at]; ok && was != now {
+		s.t.Errorf("%s %d is %v, and was %v", what, at, now, was)
+	}
+	seen[at] = now
+}
 
 func (s *sim) log(format string, a ...any) { fmt.Fprintf(&s.out, format+"\n", a...) }
 
@@ -114,7 +150,9 @@ func (s *sim) process(r *replica) {
 	if err := r.core.Process(); err != nil {
 		s.log("%d: ends: %v", r.id, err)
 		s.crash(r.id)
+		return
 	}
+	once(s, s.hashes, r.core.applied, r.core.state.hash, "hash at")
 }
 
 // save completes the write under way.
@@ -134,21 +172,14 @@ func (s *sim) save(id uint64) bool {
 // write does what disk.write does, in memory.
 func (img *Image) write(w *Write) {
 	img.Hard = w.Hard
-	drop := func(keep func(uint64) bool) {
-		img.Entries = slices.DeleteFunc(slices.Clone(img.Entries), func(e *pb.Entry) bool { return !keep(e.GetIndex()) })
-	}
 	if w.Snapshot != nil {
-		img.Snapshot = w.Snapshot
-		drop(func(i uint64) bool { return i > w.Drop })
+		img.Snapshot, img.Entries = w.Snapshot, nil
 	}
-	for _, m := range w.Appends {
-		if m.GetSnapshot() != nil {
-			img.Snapshot, img.Entries = m.GetSnapshot(), nil
-		}
-		if entries := m.GetEntries(); len(entries) > 0 {
-			drop(func(i uint64) bool { return i < entries[0].GetIndex() })
-			img.Entries = append(img.Entries, entries...)
-		}
+	for _, e := range w.Entries {
+		kept := slices.DeleteFunc(slices.Clone(img.Entries), func(old *pb.Entry) bool {
+			return old.GetIndex() >= e.GetIndex()
+		})
+		img.Entries = append(kept, e)
 	}
 }
 
@@ -157,19 +188,37 @@ func (s *sim) deliver() bool {
 	batch := s.network
 	s.network = nil
 	for _, m := range batch {
-		to := s.replicas[m.GetTo()]
-		lost := to.core == nil || s.cut[m.GetTo()] || s.cut[m.GetFrom()]
-		if from := s.replicas[m.GetFrom()].core; from != nil && m.GetType() == pb.MsgSnap {
-			from.SnapshotSent(m.GetTo(), !lost)
-		} else if from != nil && lost {
-			from.Unreachable(m.GetTo())
-		}
-		if !lost {
-			to.core.Step(m)
-			s.process(to)
-		}
+		s.hand(m)
 	}
 	return len(batch) > 0
+}
+
+// hand delivers one message, and reports what became of it as the transport does.
+func (s *sim) hand(m *pb.Message) {
+	from, to := s.replicas[m.GetFrom()], s.replicas[m.GetTo()]
+	lost := to == nil || to.core == nil || s.cut[m.GetTo()] || s.cut[m.GetFrom()]
+	banned := !lost && from.banned(to)
+	if from.core != nil {
+		switch {
+		case m.GetType() == pb.MsgSnap:
+			from.core.SnapshotSent(m.GetTo(), !lost && !banned)
+		case lost:
+			from.core.Unreachable(m.GetTo())
+		}
+		if banned {
+			from.core.Removed()
+		}
+		s.process(from)
+	}
+	if !lost && !banned && to.core != nil {
+		to.core.Step(m)
+		s.process(to)
+	}
+}
+
+// banned says whether another replica knows that this one was removed.
+func (r *replica) banned(other *replica) bool {
+	return r.id <= other.members.Last && other.members.Addrs[r.id] == ""
 }
 
 // settle delivers and saves until nothing moves.
@@ -202,7 +251,7 @@ func (s *sim) submit(id uint64, name string, req *Request) {
 		case res.Err != nil:
 			s.log("%d: %s: %s, definite %t", id, name, res.Err.Code, res.Err.Definite)
 		case req.Change != nil:
-			s.log("%d: %s: done", id, name)
+			s.log("%d: %s: done%s", id, name, map[bool]string{true: fmt.Sprintf(", node %d", res.ID)}[res.ID != 0])
 		default:
 			s.log("%d: %s: %s", id, name, describe(res))
 		}

@@ -37,7 +37,7 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	log := &raft.DefaultLogger{Logger: stdlog.New(stderr, fmt.Sprintf("kvnode %d ", cfg.ID), stdlog.Ltime|stdlog.Lmicroseconds|stdlog.Lmsgprefix)}
+	log := logger{&raft.DefaultLogger{Logger: stdlog.New(stderr, fmt.Sprintf("kvnode %d ", cfg.ID), stdlog.Ltime|stdlog.Lmicroseconds|stdlog.Lmsgprefix)}}
 	cfg.Logger = log
 	var boot [8]byte
 	_, _ = rand.Read(boot[:]) // never fails
@@ -54,6 +54,15 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	}
 	log.Infof("stopped")
 	return 0
+}
+
+// logger leaves out what raft says of every message that it drops for want of a leader.
+type logger struct{ *raft.DefaultLogger }
+
+func (l logger) Infof(format string, v ...any) {
+	if !strings.Contains(format, "; dropping ") {
+		l.DefaultLogger.Infof(format, v...)
+	}
 }
 
 func parseFlags(args []string, stdout io.Writer) (cfg kv.Config, applyLog string, err error) {
