@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"go.etcd.io/raft/v3"
 )
 
 // routes are all paths but /kv/: see ServeHTTP.
@@ -291,13 +289,9 @@ func (c *Core) Status() Status {
 	first, _ := c.mem.FirstIndex() // a MemoryStorage never fails here
 	last, _ := c.mem.LastIndex()
 	return Status{
-		ID: c.cfg.ID, Term: st.GetTerm(), Leader: st.Lead, Role: roleName(st.RaftState),
+		ID: c.cfg.ID, Term: st.GetTerm(), Leader: st.Lead, Role: strings.ToLower(st.RaftState.String()[len("State"):]),
 		Commit: st.GetCommit(), Applied: c.applied, Hash: fmt.Sprintf("%016x", c.state.hash),
 		First: first, Last: last, Removed: c.removed, Voters: c.conf.GetVoters(),
 		Learners: c.conf.GetLearners(), Members: c.state.members.Addrs,
 	}
-}
-
-func roleName(s raft.StateType) string {
-	return strings.ToLower(strings.TrimPrefix(s.String(), "State"))
 }

@@ -45,9 +45,7 @@ type outcome struct {
 	Results []Result `json:"results,omitempty"`
 }
 
-func newState() *state {
-	return &state{items: make(map[string]item), sessions: make(map[uint64]session)}
-}
+func newState() *state { return &state{items: map[string]item{}, sessions: map[uint64]session{}} }
 
 // apply carries out the command of the entry at index.
 func (s *state) apply(index uint64, c *Command) outcome {
