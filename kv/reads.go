@@ -41,17 +41,21 @@ func (c *Core) submitRead(r *Request) {
 // (etcd#20418), nor to one of an earlier life.
 //
 // While there is no leader the reads wait. A new leader's wait until it has applied an entry of its term:
-// its commit index may be behind what was acknowledged (Raft thesis, 6.4). raft sees to that, except in a
-// cluster of one.
+// its commit index may be behind what was acknowledged (Raft thesis, 6.4). raft sees to that, except for
+// a leader that is the only voter.
 func (c *Core) askReads() {
-	st := c.raft.BasicStatus()
-	if len(c.reads.unasked) == 0 || len(c.reads.asked) > 0 ||
-		st.Lead == raft.None || st.RaftState == raft.StateLeader && c.appliedTerm != st.GetTerm() {
+	if len(c.reads.unasked) == 0 || len(c.reads.asked) > 0 || c.raft.BasicStatus().Lead == raft.None || c.fresh() {
 		return
 	}
 	c.reads.seq++
 	c.reads.asked, c.reads.unasked = c.reads.unasked, nil
 	c.raft.ReadIndex(c.readContext())
+}
+
+// fresh says whether this node leads and has yet to apply an entry of its term.
+func (c *Core) fresh() bool {
+	st := c.raft.BasicStatus()
+	return st.RaftState == raft.StateLeader && c.appliedTerm != st.GetTerm()
 }
 
 func (c *Core) readContext() []byte {
