@@ -71,7 +71,13 @@ func play(t *testing.T, s *sim, words []string) *sim {
 		clear(s.cut)
 	case "drop":
 		from, to := number(t, args[0]), number(t, args[1])
-		s.network = slices.DeleteFunc(s.network, func(m *pb.Message) bool { return m.GetFrom() == from && m.GetTo() == to })
+		s.network = slices.DeleteFunc(s.network, func(m *pb.Message) bool {
+			drop := m.GetFrom() == from && m.GetTo() == to
+			if drop {
+				s.lose(m)
+			}
+			return drop
+		})
 	case "reverse":
 		slices.Reverse(s.network)
 	case "twice":

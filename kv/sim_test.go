@@ -196,24 +196,38 @@ func (s *sim) deliver() bool {
 // hand delivers one message, and reports what became of it as the transport does.
 func (s *sim) hand(m *pb.Message) {
 	from, to := s.replicas[m.GetFrom()], s.replicas[m.GetTo()]
-	lost := to == nil || to.core == nil || s.cut[m.GetTo()] || s.cut[m.GetFrom()]
-	banned := !lost && from.banned(to)
+	if to == nil || to.core == nil || s.cut[m.GetTo()] || s.cut[m.GetFrom()] {
+		s.lose(m)
+		return
+	}
+	banned := from.banned(to)
 	if from.core != nil {
-		switch {
-		case m.GetType() == pb.MsgSnap:
-			from.core.SnapshotSent(m.GetTo(), !lost && !banned)
-		case lost:
-			from.core.Unreachable(m.GetTo())
+		if m.GetType() == pb.MsgSnap {
+			from.core.SnapshotSent(m.GetTo(), !banned)
 		}
 		if banned {
 			from.core.Removed()
 		}
 		s.process(from)
 	}
-	if !lost && !banned && to.core != nil {
+	if !banned && to.core != nil {
 		to.core.Step(m)
 		s.process(to)
 	}
+}
+
+// lose reports that a message was lost. That of a crashed node nobody misses.
+func (s *sim) lose(m *pb.Message) {
+	from := s.replicas[m.GetFrom()]
+	switch {
+	case from.core == nil:
+		return
+	case m.GetType() == pb.MsgSnap:
+		from.core.SnapshotSent(m.GetTo(), false)
+	default:
+		from.core.Unreachable(m.GetTo())
+	}
+	s.process(from)
 }
 
 // banned says whether another replica knows that this one was removed.
