@@ -64,6 +64,9 @@ func (l *ApplyLog) Boot(from uint64) { l.line(`{"boot":1,"from":%d}`, from) }
 
 // Apply implements kv.Journal.
 func (l *ApplyLog) Apply(index, term uint64, data []byte) {
+	if l.file == nil {
+		return // nobody looks at it
+	}
 	sum := sha256.Sum256(data)
 	l.line(`{"index":%d,"term":%d,"digest":"%x"}`, index, term, sum[:8])
 }
