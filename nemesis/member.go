@@ -112,7 +112,16 @@ func (m *lostMember) comeBack(ctx context.Context) error {
 	if err := startDown(ctx, m.on, m.node); err != nil || !m.lost {
 		return err
 	}
-	if err := await(ctx, func(ctx context.Context) error { return m.on.Joined(ctx, m.node) }); err != nil {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
+	err := await(ctx, func(ctx context.Context) error {
+		if m.on.PID(m.node) == 0 {
+			giveUp()
+			return errors.New("it ended by itself")
+		}
+		return m.on.Joined(ctx, m.node)
+	})
+	if err != nil {
 		return fmt.Errorf("%s has not joined: %w", m.node, err)
 	}
 	return nil
