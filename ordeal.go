@@ -71,6 +71,7 @@ func newTrial(p *plan, again func(seed uint64) []string) (*trial, error) {
 		command = again(p.Seed)
 	}
 	t := &trial{plan: p, dir: dir, tally: newTally(), manifest: p.manifest(command)}
+	t.crashed, t.crash = context.WithCancel(context.Background())
 	return t, t.save()
 }
 

@@ -26,7 +26,9 @@ type trial struct {
 	tally    *tally
 	rec      *history.Recorder
 	cluster  *cluster.Cluster
-	started  time.Duration // when the load began
+	started  time.Duration   // when the load began
+	crashed  context.Context // ends when a node ends by itself
+	crash    func()
 	teardown time.Duration // how long it took to end all nodes and remove their network
 }
 
@@ -68,6 +70,7 @@ func (t *trial) build(ctx context.Context) (err error) {
 		Nodes: t.Nodes, Dir: t.dir.Path(), Command: t.System.Command, Elapsed: t.rec.Elapsed,
 		Exited: func(id, state string) {
 			t.observe(history.Event{F: history.SawExit, Node: id, Err: state})
+			t.crash()
 		},
 	})
 	if err != nil {
@@ -145,13 +148,19 @@ func (t *trial) strike(ctx context.Context) error {
 	stopLoad := sync.OnceFunc(func() { close(stop) })
 	defer context.AfterFunc(running, stopLoad)()
 	loaded := goFunc(func() { t.load(ctx, stop, fail) })
-	t.awaitRecovery(running, t.afflict(running))
+	// A crash convicts, and what a cluster does that lacks a node proves nothing more.
+	whole, crashed := context.WithCancel(running)
+	defer crashed()
+	defer context.AfterFunc(t.crashed, crashed)()
+	t.awaitRecovery(whole, t.afflict(whole))
 	stopLoad()
 	<-loaded
-	t.settle(running)
+	t.settle(whole)
 	end := history.Event{F: history.SawEnd}
 	broken := context.Cause(running)
 	switch {
+	case t.crashed.Err() != nil:
+		end.Err = "cut short by a node that ended by itself"
 	case ctx.Err() != nil:
 		end.Err, broken = interrupted, nil
 	case broken != nil:
