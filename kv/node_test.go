@@ -270,7 +270,7 @@ func TestBadBirth(t *testing.T) {
 		"/birth?id=x&disk=d": http.StatusBadRequest,
 		"/birth?id=2&disk=d": http.StatusBadRequest,
 		"/birth?id=1&disk=d": http.StatusConflict,
-		"/birth?id=1&disk=" + strings.Repeat("d", 65):                          http.StatusBadRequest,
+		"/birth?id=1&disk=" + strings.Repeat("d", 65): http.StatusBadRequest,
 	} {
 		got, _, text := c.do(1, "POST", path, "")
 		require.Equal(t, code, got, "%s: %s", path, text)
