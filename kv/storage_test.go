@@ -348,6 +348,7 @@ func fillDisk(t *testing.T, dir string) {
 		}
 	}
 	require.ErrorIs(t, err, syscall.EFBIG)
+	require.ErrorContains(t, err, filepath.Join(dir, "kv.log"))
 	require.ErrorIs(t, d.write(&Write{Hard: img.Hard}), syscall.EFBIG, "there is no second try")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "acknowledged"), fmt.Append(nil, last-1), 0o600))
 }

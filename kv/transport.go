@@ -33,15 +33,14 @@ const (
 // one for each snapshot: they are big, and heartbeats must not wait behind them. What is lost is lost: raft
 // repeats what matters, and a proposal repeated here could be applied twice.
 type transport struct {
-	lost   func(id uint64)          // a message to this node was lost; must not block
-	sent   func(id uint64, ok bool) // how the delivery of a snapshot ended; must not get lost
-	gone   func()                   // a peer says that this node was removed
-	warn   func(text string, a ...any)
-	ctx    context.Context
-	self   uint64
-	peers  map[uint64]*peer // the core's
-	client http.Client
-	done   sync.WaitGroup
+	lost  func(id uint64)          // a message to this node was lost; must not block
+	sent  func(id uint64, ok bool) // how the delivery of a snapshot ended; must not get lost
+	gone  func()                   // a peer says that this node was removed
+	warn  func(text string, a ...any)
+	ctx   context.Context
+	self  uint64
+	peers map[uint64]*peer // the core's
+	done  sync.WaitGroup
 }
 
 type peer struct {
@@ -55,8 +54,6 @@ type peer struct {
 // start readies the transport, without peers. All that it does ends with ctx.
 func (t *transport) start(ctx context.Context, self uint64) {
 	t.ctx, t.self, t.peers = ctx, self, make(map[uint64]*peer)
-	dialer := net.Dialer{Timeout: dialTimeout, Control: limitPatience}
-	t.client.Transport = &http.Transport{DialContext: dialer.DialContext, DisableKeepAlives: true, WriteBufferSize: 64 << 10}
 }
 
 // setPeers says who there is: host:port by id. Whoever has another address than before is another peer.
@@ -107,7 +104,7 @@ func (t *transport) sendSnapshot(p *peer, m *pb.Message) error {
 	}
 	ctx, cancel := context.WithTimeout(p.ctx, 4*patience+time.Second*time.Duration(body.Len())/snapshotSpeed)
 	defer cancel()
-	return t.post(ctx, p, &body)
+	return t.post(ctx, cancel, p, &body)
 }
 
 // drain sends a peer's messages, on one stream after the other. What has waited in vain is out of date, and
@@ -115,7 +112,7 @@ func (t *transport) sendSnapshot(p *peer, m *pb.Message) error {
 func (t *transport) drain(p *peer) {
 	for down := false; p.ctx.Err() == nil; {
 		ctx, end := context.WithCancel(p.ctx)
-		err := t.post(ctx, p, &stream{peer: p, ctx: ctx})
+		err := t.post(p.ctx, end, p, &stream{peer: p, ctx: ctx})
 		end()
 		for range len(p.queue) {
 			<-p.queue
@@ -154,15 +151,32 @@ func (s *stream) Read(b []byte) (int, error) {
 	return s.buf.Read(b)
 }
 
-// post hands messages to a peer, which answers when it has taken in all of them.
-func (t *transport) post(ctx context.Context, p *peer, body io.Reader) error {
+// watched is a connection that tells when it is closed: net/http first waits for the end of the request, which
+// may have none.
+type watched struct {
+	net.Conn
+	end func()
+}
+
+func (w watched) Close() error {
+	w.end()
+	return w.Conn.Close()
+}
+
+// post hands messages to a peer, which answers when it has taken in all of them. It calls end when it has hung up.
+func (t *transport) post(ctx context.Context, end func(), p *peer, body io.Reader) error {
+	dial := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{Timeout: dialTimeout, Control: limitPatience}).DialContext(ctx, network, addr)
+		return watched{conn, end}, err
+	}
+	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, WriteBufferSize: 64 << 10}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+p.addr+"/raft", body)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Kv-From", strconv.FormatUint(t.self, 10))
 	req.Header.Set("Kv-To", strconv.FormatUint(p.id, 10))
-	res, err := t.client.Do(req)
+	res, err := client.Do(req)
 	if err != nil {
 		return err
 	}
