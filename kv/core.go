@@ -181,11 +181,7 @@ func (c *Core) Unreachable(id uint64) { c.raft.ReportUnreachable(id) }
 
 // SnapshotSent reports how the delivery of a snapshot ended. Without it raft would wait for ever.
 func (c *Core) SnapshotSent(id uint64, ok bool) {
-	status := raft.SnapshotFinish
-	if !ok {
-		status = raft.SnapshotFailure
-	}
-	c.raft.ReportSnapshot(id, status)
+	c.raft.ReportSnapshot(id, map[bool]raft.SnapshotStatus{true: raft.SnapshotFinish, false: raft.SnapshotFailure}[ok])
 }
 
 // answer completes a request.

@@ -60,7 +60,6 @@
 //
 // A number is given once. A learner that has caught up becomes a voter. A node that has lost its disk
 // joins under a new number, in the place of the old: see [Node]. One that was removed answers 410.
-//
 // Between nodes POST /raft carries length-prefixed raft messages, in an endless body for each peer and
 // direction; a snapshot has a request of its own, since heartbeats must not wait behind it.
 package kv

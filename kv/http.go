@@ -16,14 +16,12 @@ import (
 // routes are all paths but /kv/: see ServeHTTP.
 func (n *Node) routes() http.Handler {
 	membership := func(r Response) any { return map[string]any{"id": r.ID, "members": n.members.Load().Addrs} }
+	txn := func(r Response) any { return map[string]any{"succeeded": !r.Else, "results": r.Results} }
+	session := func(r Response) any { return map[string]any{"session": r.Results[0].Rev} }
 	mux := http.NewServeMux()
 	for pattern, handler := range map[string]http.HandlerFunc{
-		"POST /txn": n.operation(parseTxn, func(r Response) any {
-			return map[string]any{"succeeded": !r.Else, "results": r.Results}
-		}),
-		"POST /sessions": n.operation(parseOpen, func(r Response) any {
-			return map[string]any{"session": r.Results[0].Rev}
-		}),
+		"POST /txn":                  n.operation(parseTxn, txn),
+		"POST /sessions":             n.operation(parseOpen, session),
 		"POST /members":              n.operation(parseChange(AddMember), membership),
 		"POST /members/{id}/promote": n.operation(parseChange(PromoteMember), membership),
 		"DELETE /members/{id}":       n.operation(parseChange(RemoveMember), membership),

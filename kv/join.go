@@ -76,14 +76,12 @@ func (n *Node) begin() (*Image, error) {
 				delete(open, id)
 			case http.StatusConflict:
 				n.cfg.Logger.Warningf("this node had another disk once; it joins as a new one")
+				img, err := n.join()
 				for other := range n.cfg.Peers { // they may lose their notes with their disks: none is born any more
 					_, noted := n.noteDisk(other, "")
 					err = errors.Join(err, noted)
 				}
-				if err != nil {
-					return nil, err
-				}
-				return n.join()
+				return img, err
 			}
 		}
 	}
@@ -104,10 +102,7 @@ func (n *Node) join() (*Image, error) {
 					request += fmt.Sprintf("&replace=%d", id)
 				}
 			}
-			var added struct {
-				ID      uint64
-				Members map[uint64]string
-			}
+			var added Status // what is answered has the ID and the members, as a status has
 			if n.ask(http.MethodPost, request, &added) == http.StatusOK {
 				return firstImage(added.ID, 0, Members{Addrs: added.Members, Last: added.ID}, nil), nil
 			}

@@ -99,8 +99,8 @@ func (n *Node) live() (err error) {
 		sent: func(id uint64, ok bool) { n.mustPost(func(c *Core) { c.SnapshotSent(id, ok) }) },
 		gone: func() { n.mustPost((*Core).Removed) },
 		warn: n.cfg.Logger.Warningf,
+		ctx:  n.ctx, self: image.ID, peers: make(map[uint64]*peer),
 	}
-	n.transport.start(n.ctx, image.ID)
 	n.cfg.Storage, n.cfg.Transport = n, n
 	if n.core, err = NewCore(n.cfg.CoreConfig, *image); err != nil {
 		return err

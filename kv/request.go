@@ -13,6 +13,7 @@ const (
 	MaxTxnBytes     = 4 << 20 // of its JSON
 	MaxOpenRequests = 4096
 	MaxSessions     = 4096
+	maxBatchBytes   = 1 << 20 // of the entries that are proposed as one message
 )
 
 // Mode is what a read promises.

@@ -51,11 +51,6 @@ type peer struct {
 	stop  context.CancelFunc
 }
 
-// start readies the transport, without peers. All that it does ends with ctx.
-func (t *transport) start(ctx context.Context, self uint64) {
-	t.ctx, t.self, t.peers = ctx, self, make(map[uint64]*peer)
-}
-
 // setPeers says who there is: host:port by id. Whoever has another address than before is another peer.
 func (t *transport) setPeers(addrs map[uint64]string) {
 	for id, p := range t.peers {
@@ -174,8 +169,7 @@ func (t *transport) post(ctx context.Context, end func(), p *peer, body io.Reade
 	if err != nil {
 		return err
 	}
-	req.Header.Set("Kv-From", strconv.FormatUint(t.self, 10))
-	req.Header.Set("Kv-To", strconv.FormatUint(p.id, 10))
+	req.Header = http.Header{"Kv-From": {strconv.FormatUint(t.self, 10)}, "Kv-To": {strconv.FormatUint(p.id, 10)}}
 	res, err := client.Do(req)
 	if err != nil {
 		return err

@@ -50,7 +50,7 @@ func sendTo(t *testing.T, addr string) *sender {
 	s.gone = func() { s.gones <- struct{}{} }
 	s.warn = func(string, ...any) {}
 	ctx, cancel := context.WithCancel(t.Context())
-	s.start(ctx, 1)
+	s.ctx, s.self, s.peers = ctx, 1, make(map[uint64]*peer)
 	s.setPeers(map[uint64]string{1: "nowhere", 2: addr})
 	t.Cleanup(func() {
 		cancel()

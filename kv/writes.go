@@ -7,9 +7,6 @@ import (
 	pb "go.etcd.io/raft/v3/raftpb"
 )
 
-// maxProposalBytes bounds the entries that are proposed as one message.
-const maxProposalBytes = 1 << 20
-
 // writes are the writes on their way to being applied.
 type writes struct {
 	seq        uint64
@@ -36,7 +33,7 @@ func (c *Core) propose() {
 		first, size := c.writes.seq+1, 0
 		var entries []*pb.Entry
 		for _, r := range c.writes.unproposed {
-			if size > maxProposalBytes {
+			if size > maxBatchBytes {
 				break
 			}
 			entries = append(entries, &pb.Entry{Data: r.encode(c.nextID())})
