@@ -52,6 +52,18 @@ func (c target) Reign(ctx context.Context) (leader string, term uint64) {
 	return s.Node, s.Term
 }
 
+// Term asks the node itself.
+func (c target) Term(ctx context.Context, node string) (uint64, error) {
+	s, ok := c.trial.System.(systems.Inspectable)
+	if !ok {
+		return 0, c.cannot(nemesis.TellLeader)
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
+	defer cancel()
+	status, err := s.Status(ctx, c.spec(node))
+	return status.Term, err
+}
+
 // Transfer has the system do it.
 func (c target) Transfer(ctx context.Context, from, to string) error {
 	s, ok := c.trial.System.(systems.Transferrer)

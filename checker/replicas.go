@@ -36,12 +36,13 @@ func ApplyLogs(logs map[string][]history.Applied) Verdict {
 //     Safety, Ongaro & Ousterhout, USENIX ATC 2014, figure 3).
 //   - Between two boots a node applies every index once, in order; a snapshot jumps forward.
 //   - Terms do not go down from one index to the next.
-//   - A term has at most one leader (Election Safety).
+//   - A term has at most one leader (Election Safety); a node that leads the same term again after a restart
+//     is another one: it has forgotten its vote.
 //
 // A node that breaks a rule many times makes one finding, which says how often.
 type ApplyCheck struct {
 	applied  map[uint64]firstApplied
-	leaders  map[uint64]string // term → node
+	leaders  map[uint64]reign // by term
 	nodes    map[string]*nodeLog
 	entries  int
 	findings []*brokenRule
@@ -54,7 +55,13 @@ type firstApplied struct {
 	node         string
 }
 
+type reign struct {
+	node string
+	boot int // in which of its lives
+}
+
 type nodeLog struct {
+	boot        int  // how often it has booted
 	begun       bool // the index from which the state began is known
 	index, term uint64
 }
@@ -67,7 +74,7 @@ type brokenRule struct {
 // NewApplyCheck makes an ApplyCheck that has seen nothing.
 func NewApplyCheck() *ApplyCheck {
 	return &ApplyCheck{
-		applied: map[uint64]firstApplied{}, leaders: map[uint64]string{},
+		applied: map[uint64]firstApplied{}, leaders: map[uint64]reign{},
 		nodes: map[string]*nodeLog{}, broken: map[[2]string]*brokenRule{},
 	}
 }
@@ -81,7 +88,7 @@ func (c *ApplyCheck) Add(node string, a history.Applied) {
 	}
 	switch a.Kind {
 	case history.AppliedBoot:
-		*n = nodeLog{begun: true, index: a.Index}
+		*n = nodeLog{boot: n.boot + 1, begun: true, index: a.Index}
 	case history.AppliedEntry:
 		c.entries++
 		c.order(node, n, a)
@@ -90,15 +97,23 @@ func (c *ApplyCheck) Add(node string, a history.Applied) {
 		if n.begun && a.Index < n.index {
 			c.report(node, ruleAppliedTwice, "%s put a snapshot of index %d in place of its state of index %d", history.Word(node), a.Index, n.index)
 		}
-		*n = nodeLog{begun: true, index: a.Index, term: a.Term}
+		*n = nodeLog{boot: n.boot, begun: true, index: a.Index, term: a.Term}
 		c.agree(node, a)
 	case history.AppliedLeader:
-		first, known := c.leaders[a.Term]
-		if !known {
-			c.leaders[a.Term] = node
-		} else if first != node {
-			c.report(node, ruleTwoLeaders, "%s and %s both became leader of term %d", history.Word(first), history.Word(node), a.Term)
-		}
+		c.elected(reign{node, n.boot}, a.Term)
+	}
+}
+
+// elected checks a new leader against the one that its term has had.
+func (c *ApplyCheck) elected(now reign, term uint64) {
+	first, known := c.leaders[term]
+	switch {
+	case !known:
+		c.leaders[term] = now
+	case first.node != now.node:
+		c.report(now.node, ruleTwoLeaders, "%s and %s both became leader of term %d", history.Word(first.node), history.Word(now.node), term)
+	case first.boot != now.boot:
+		c.report(now.node, ruleTwoLeaders, "%s became leader of term %d again after a restart", history.Word(now.node), term)
 	}
 }
 
@@ -114,7 +129,7 @@ func (c *ApplyCheck) order(node string, n *nodeLog, a history.Applied) {
 	if a.Term < n.term {
 		c.report(node, ruleTermBack, "%s applied index %d of term %d after one of term %d", name, a.Index, a.Term, n.term)
 	}
-	*n = nodeLog{begun: true, index: a.Index, term: max(n.term, a.Term)}
+	*n = nodeLog{boot: n.boot, begun: true, index: a.Index, term: max(n.term, a.Term)}
 }
 
 // agree checks an entry or a snapshot against what others, or an earlier boot, had at its index.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"ordeal/history"
 )
@@ -85,6 +86,36 @@ func TestApplyLogs(t *testing.T) {
 	v := ApplyLogs(map[string][]history.Applied{"n1": {{Kind: history.AppliedBoot, Boot: 1}}})
 	require.Equal(t, Unknown, v.Status)
 	require.Equal(t, "no apply log has an entry", v.Reason)
+}
+
+// A node that leads a term again after a restart has forgotten it. Whatever terms it leads, in how many lives:
+// that is found if one of them comes again in a later life, and then only.
+func TestOneNodeLeadsATermOnce(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		const boot = 0 // among the terms
+		c, life, led, again := NewApplyCheck(), 0, map[uint64]int{}, false
+		c.Add("n1", history.Applied{Kind: history.AppliedEntry, Index: 1, Term: 1})
+		for _, term := range rapid.SliceOf(rapid.Uint64Range(boot, 5)).Draw(t, "boots and terms") {
+			if term == boot {
+				life++
+				c.Add("n1", history.Applied{Kind: history.AppliedBoot})
+				continue
+			}
+			first, known := led[term]
+			again = again || known && first != life
+			if !known {
+				led[term] = life
+			}
+			c.Add("n1", history.Applied{Kind: history.AppliedLeader, Term: term})
+		}
+		v := c.Verdict()
+		require.Equal(t, again, v.Status == Invalid)
+		if again {
+			require.Len(t, v.Findings, 1)
+			require.Equal(t, ruleTwoLeaders, v.Findings[0].Rule)
+			require.Regexp(t, `^n1 became leader of term [1-5] again after a restart(, and [0-9]+ times? more)?\.$`, v.Findings[0].Text)
+		}
+	})
 }
 
 func TestStateHashes(t *testing.T) {

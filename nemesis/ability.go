@@ -15,11 +15,11 @@ const (
 	Rejoin     Ability = "take back a node that was removed or has lost its disk"
 )
 
-// lacks reports the first ability that a fault of this kind, aimed at t, needs and that is not among can.
-func (k Kind) lacks(can []Ability, t Target) error {
-	needs := k.Needs
+// lacks reports the first ability that this variant of the kind, aimed at t, needs and that is not among can.
+func (k Kind) lacks(can []Ability, v Variant, t Target) error {
+	needs := slices.Concat(k.Needs, v.Needs)
 	if t == Leader {
-		needs = append(slices.Clone(needs), TellLeader)
+		needs = append(needs, TellLeader)
 	}
 	for _, a := range needs {
 		if !slices.Contains(can, a) {
@@ -29,18 +29,25 @@ func (k Kind) lacks(can []Ability, t Target) error {
 	return nil
 }
 
-// Check reports what the fault needs of a system and one with these abilities lacks.
+// Check reports what the fault needs of a system and one with these abilities lacks; a variant that it can
+// take is enough.
 func (s Spec) Check(can []Ability) error {
-	if err := s.Kind.lacks(can, s.Target); err != nil {
-		return fmt.Errorf("fault %s: %w", s, err)
+	var lack error
+	for _, v := range s.variants() {
+		err := s.Kind.lacks(can, v, s.Target)
+		if err == nil {
+			return nil
+		}
+		lack = err
 	}
-	return nil
+	return fmt.Errorf("fault %s: %w", s, lack)
 }
 
 // Possible are those of the specs that a cluster of n nodes and a system with these abilities can take.
 func Possible(specs []Spec, n int, can []Ability) []Spec {
 	return slices.DeleteFunc(slices.Clone(specs), func(s Spec) bool {
-		fits := func(v Variant) bool { return v.Nodes <= n }
-		return s.Check(can) != nil || !slices.ContainsFunc(s.variants(), fits)
+		return !slices.ContainsFunc(s.variants(), func(v Variant) bool {
+			return v.Nodes <= n && s.Kind.lacks(can, v, s.Target) == nil
+		})
 	})
 }

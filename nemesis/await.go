@@ -12,6 +12,20 @@ const (
 	lookMax   = 2 * time.Second
 )
 
+// leaderWait is how long the nemesis waits for a leader to aim at.
+const leaderWait = 3 * time.Second
+
+// awaitLeader returns "" if no leader is known for long.
+func awaitLeader(ctx context.Context, c Cluster) string {
+	ctx, cancel := context.WithTimeout(ctx, leaderWait)
+	defer cancel()
+	for {
+		if leader := c.Leader(ctx); leader != "" || !sleepUntil(ctx, lookEvery) {
+			return leader
+		}
+	}
+}
+
 // await looks again and again until ok returns nil, or ctx ends; then the error is what ok last said.
 func await(ctx context.Context, ok func(context.Context) error) error {
 	for {

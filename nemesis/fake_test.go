@@ -32,6 +32,8 @@ type fake struct {
 
 	leader   string
 	term     uint64
+	killed   time.Time            // when the leader was
+	electing time.Duration        // how long after that an election begins
 	stubborn bool                 // whoever leads does not hand over
 	voters   map[string]string    // their ids; a node with an empty disk joins under a new one
 	disk     map[string]int64     // bytes
@@ -44,6 +46,7 @@ func newFake() *fake {
 	f := &fake{
 		start: time.Now(), down: map[string]bool{}, stopped: map[string]bool{}, leader: "n2", term: 1,
 		voters: map[string]string{}, disk: map[string]int64{}, joins: map[string]time.Time{}, joining: 500 * time.Millisecond,
+		electing: 300 * time.Millisecond,
 	}
 	for _, n := range f.Nodes() {
 		f.lastID++
@@ -145,7 +148,25 @@ func (f *fake) PID(n string) int {
 }
 
 func (f *fake) Kill(_ context.Context, n string) error {
-	return f.note(func() { f.down[n] = true }, "kill", n)
+	return f.note(func() {
+		f.down[n] = true
+		if n == f.leader {
+			f.killed = time.Now()
+		}
+	}, "kill", n)
+}
+
+// Term is a new one some time after the leader was killed.
+func (f *fake) Term(_ context.Context, n string) (uint64, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case f.down[n]:
+		return 0, errors.New("it is down")
+	case f.leader != "" && f.down[f.leader] && time.Since(f.killed) >= f.electing:
+		return f.term + 1, nil
+	}
+	return f.term, nil
 }
 
 func (f *fake) Start(_ context.Context, n string) error {

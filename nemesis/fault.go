@@ -60,11 +60,12 @@ type Kind struct {
 
 // Variant is one form of a kind of fault.
 type Variant struct {
-	Name string // the value of Param; "" for the only one
+	Name string // the value of Param; "" for the one of steps that give no value
 	// Targets are drawn from, an entry listed twice twice as often. None: the variant picks its own
 	// nodes and takes no target.
 	Targets []Target
-	Nodes   int // the smallest cluster that it makes sense in
+	Nodes   int       // the smallest cluster that it makes sense in
+	Needs   []Ability // besides those of the kind
 }
 
 // Kinds is the table of faults.

@@ -18,10 +18,19 @@ type Killer interface {
 
 func kill() Kind {
 	return Kind{
-		Name: "kill", Doc: "SIGKILL, then a restart with the same disk",
-		Variants: []Variant{{Targets: []Target{One, Leader, Leader, Minority, Majority, All}, Nodes: 1}},
-		Min:      500 * time.Millisecond, Max: 2500 * time.Millisecond,
-		New: func(map[string]string, *rand.Rand) Fault { return &killFault{} },
+		Name: "kill", Doc: "SIGKILL, then a restart with the same disk; at any time, or of all nodes in the middle of an election",
+		Param: "when",
+		Variants: []Variant{
+			{Targets: []Target{One, Leader, Leader, Minority, Majority, All}, Nodes: 1},
+			{Name: "election", Nodes: 3, Needs: []Ability{TellLeader}},
+		},
+		Min: 500 * time.Millisecond, Max: 2500 * time.Millisecond,
+		New: func(params map[string]string, _ *rand.Rand) Fault {
+			if params["when"] == "election" {
+				return &electionFault{}
+			}
+			return &killFault{}
+		},
 	}
 }
 
@@ -34,13 +43,7 @@ func (f *killFault) Inject(ctx context.Context, c Cluster, on []string) (undo fu
 		return nothing, errors.New("kill: this cluster cannot kill nodes")
 	}
 	var aimedAt []string
-	undo = func(ctx context.Context) error {
-		var errs []error
-		for _, n := range aimedAt {
-			errs = append(errs, startDown(ctx, k, n))
-		}
-		return errors.Join(errs...)
-	}
+	undo = func(ctx context.Context) error { return startAll(ctx, k, aimedAt) }
 	defer caught(&err)
 	for _, n := range on {
 		pid := k.PID(n)
@@ -56,6 +59,15 @@ func (f *killFault) Inject(ctx context.Context, c Cluster, on []string) (undo fu
 // Bit holds as soon as every process was reaped, which Kill has waited for.
 func (f *killFault) Bit(context.Context) (Evidence, error) {
 	return Evidence{Bit: len(f.gone) > 0, Text: "gone: " + strings.Join(f.gone, ", ")}, nil
+}
+
+// startAll starts those of the nodes that are down.
+func startAll(ctx context.Context, k Killer, nodes []string) error {
+	var errs []error
+	for _, n := range nodes {
+		errs = append(errs, startDown(ctx, k, n))
+	}
+	return errors.Join(errs...)
 }
 
 // startDown starts a node, unless it runs: then its kill failed, or the end of another fault has started it.

@@ -54,21 +54,23 @@ func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, can []Ability) 
 	}
 }
 
-// draw fills in what the spec leaves open, with a variant that fits a cluster of n nodes.
+// draw fills in what the spec leaves open, with a variant that fits a cluster of n nodes and a
+// system with these abilities, of which Check has found one.
 func (s Spec) draw(r *rand.Rand, n int, can []Ability) (Step, error) {
-	fits := slices.DeleteFunc(s.variants(), func(v Variant) bool { return v.Nodes > n })
+	able := slices.DeleteFunc(s.variants(), func(v Variant) bool { return s.Kind.lacks(can, v, s.Target) != nil })
+	fits := slices.DeleteFunc(slices.Clone(able), func(v Variant) bool { return v.Nodes > n })
 	if len(fits) == 0 {
 		// Planned all the same: the run then says that it proved nothing, and why.
-		fits = s.variants()
+		fits = able
 	}
 	v := fits[r.IntN(len(fits))]
 	step := Step{For: between(r, s.Kind.Min, s.Kind.Max), Fault: s.Kind.Name, Target: s.Target}
-	if s.Kind.Param != "" {
+	if v.Name != "" {
 		step.Params = map[string]string{s.Kind.Param: v.Name}
 	}
 	if len(v.Targets) > 0 && s.Target == "" {
 		targets := slices.DeleteFunc(slices.Clone(v.Targets), func(t Target) bool {
-			return t.checkFor(n) != nil || s.Kind.lacks(can, t) != nil
+			return t.checkFor(n) != nil || s.Kind.lacks(can, v, t) != nil
 		})
 		step.Target = targets[r.IntN(len(targets))]
 	}

@@ -24,11 +24,8 @@ type Runner struct {
 	alone chan struct{} // holds a token while a step of a kind that is Alone is active
 }
 
-// How long the nemesis waits for a leader to aim at, and for evidence or an undo.
-const (
-	leaderWait = 3 * time.Second
-	undoWait   = 20 * time.Second
-)
+// undoWait is how long the nemesis waits for evidence or an undo.
+const undoWait = 20 * time.Second
 
 // ErrNotHealed is in the error of a run whose faults could not all be undone: what the cluster shows
 // from then on may be the harness's doing.
@@ -111,11 +108,7 @@ func (r *Runner) aim(ctx context.Context, step Step, rng *rand.Rand) ([]string, 
 	}
 	leader := ""
 	if step.Target == Leader {
-		for deadline := r.Elapsed() + leaderWait; leader == "" && r.Elapsed() < deadline; {
-			if leader = r.Cluster.Leader(ctx); leader == "" && !sleepUntil(ctx, 20*time.Millisecond) {
-				break
-			}
-		}
+		leader = awaitLeader(ctx, r.Cluster)
 	}
 	return step.Target.resolve(rng, r.Cluster.Nodes(), leader)
 }

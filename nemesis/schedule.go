@@ -99,7 +99,7 @@ func (s Step) check(n int, can []Ability) error {
 	if err := kind.takes(variant, s.Target); err != nil {
 		return fmt.Errorf("fault %s with target %q: %w", s.label(), string(s.Target), err)
 	}
-	if err := kind.lacks(can, s.Target); err != nil {
+	if err := kind.lacks(can, variant, s.Target); err != nil {
 		return fmt.Errorf("fault %s with target %q: %w", s.label(), string(s.Target), err)
 	}
 	if len(variant.Targets) == 0 {

@@ -19,7 +19,7 @@ func TestPlan(t *testing.T) {
 		seed := rapid.Uint64().Draw(t, "seed")
 		nodes := rapid.IntRange(1, 9).Draw(t, "nodes")
 		load := time.Duration(rapid.IntRange(5, 120).Draw(t, "seconds")) * time.Second
-		specs, err := ParseSpecs(rapid.SampledFrom([]string{"all", "kill", "pause@leader", "transfer,member", "member:wipe@leader", "partition:isolate@one,kill@all", "none"}).Draw(t, "faults"))
+		specs, err := ParseSpecs(rapid.SampledFrom([]string{"all", "kill", "pause@leader", "transfer,member", "member:wipe@leader", "kill:election", "partition:isolate@one,kill@all", "none"}).Draw(t, "faults"))
 		require.NoError(t, err)
 
 		s, err := Plan(rand.New(rand.NewPCG(seed, 0)), specs, load, nodes, able)
@@ -79,6 +79,7 @@ func TestBadSchedules(t *testing.T) {
 		{`{"steps":[{"at":"1s","for":"1s","fault":"partition","target":"one","params":{"shape":"bridge"}}]}`, `takes no target`},
 		{`{"steps":[{"at":"1s","for":"1s","fault":"pause","target":"one","params":{"what":"planet"}}]}`, `unknown what "planet"`},
 		{`{"steps":[{"at":"1s","for":"1s","fault":"pause","target":"one","params":{"what":""}}]}`, `unknown what ""`},
+		{`{"steps":[{"at":"1s","for":"1s","fault":"kill","target":"one","params":{"when":"election"}}]}`, `takes no target`},
 		{`{"steps":[{"at":"1s","for":"1s","fault":"transfer","target":"one"}]}`, `takes no target`},
 		{`{"steps":[{"at":"1s","for":"1s","fault":"member","target":"one"}]}`, `unknown how ""`},
 		{`{"steps":[{"at":"1s","for":"1s","fault":"member","target":"minority","params":{"how":"wipe"}}]}`, `one node at a time`},
@@ -106,13 +107,13 @@ func FuzzReadSchedule(f *testing.F) {
 }
 
 func TestSpecs(t *testing.T) {
-	for _, good := range []string{"kill", "pause@leader", "partition:isolate@n2", "partition@minority", "partition:bridge", "pause:machine@all", "transfer", "member@n2", "member:wipe@leader"} {
+	for _, good := range []string{"kill", "kill:election", "pause@leader", "partition:isolate@n2", "partition@minority", "partition:bridge", "pause:machine@all", "transfer", "member@n2", "member:wipe@leader"} {
 		spec, err := ParseSpec(good)
 		require.NoError(t, err)
 		require.Equal(t, good, spec.String())
 	}
 	for bad, want := range map[string]string{
-		"melt": "unknown fault", "kill:hard": "no variants", "kill@boss": "unknown target",
+		"melt": "unknown fault", "transfer:fast": "no variants", "kill:hard": "unknown when", "kill:": `unknown when ""`, "kill:election@all": "takes no target", "kill@boss": "unknown target",
 		"partition:star": "unknown shape", "partition:halves@one": "takes no target", "": "unknown fault",
 		"transfer@n2": "takes no target", "member@all": "one node at a time", "member:wipe@minority": "one node at a time", "member:lose": "unknown how",
 	} {
@@ -150,9 +151,10 @@ func TestAbilities(t *testing.T) {
 	require.Equal(t, "kill pause partition", names(5))
 
 	for fault, want := range map[string]string{
-		"kill@leader": "fault kill@leader: this system does not tell who leads",
-		"transfer":    "fault transfer: this system does not tell who leads",
-		"member:wipe": "fault member:wipe: this system does not tell who leads",
+		"kill@leader":   "fault kill@leader: this system does not tell who leads",
+		"kill:election": "fault kill:election: this system does not tell who leads",
+		"transfer":      "fault transfer: this system does not tell who leads",
+		"member:wipe":   "fault member:wipe: this system does not tell who leads",
 	} {
 		specs, err := ParseSpecs("pause," + fault)
 		require.NoError(t, err)
@@ -173,13 +175,34 @@ func TestPauseWithoutVariant(t *testing.T) {
 	require.Equal(t, "pause", s.Steps[0].label())
 	k, _ := kindOf("pause")
 	require.IsType(t, &pauseFault{}, k.New(s.Steps[0].Params, rand.New(rand.NewPCG(1, 1))))
-	drawn := map[string]bool{}
+	require.Equal(t, map[string]bool{"process": true, "machine": true}, drawn(t, "pause@leader", 3, able...))
+}
+
+// drawn are the variants that plans for a spec have.
+func drawn(t *testing.T, spec string, nodes int, can ...Ability) map[string]bool {
+	specs, err := ParseSpecs(spec)
+	require.NoError(t, err)
+	variants := map[string]bool{}
 	for seed := range uint64(20) {
-		specs, err := ParseSpecs("pause@leader")
+		s, err := Plan(rand.New(rand.NewPCG(seed, 1)), specs, 10*time.Second, nodes, can)
 		require.NoError(t, err)
-		s, err := Plan(rand.New(rand.NewPCG(seed, 1)), specs, 10*time.Second, 3, able)
-		require.NoError(t, err)
-		drawn[s.Steps[0].Params["what"]] = true
+		require.NoError(t, s.Check(nodes, can))
+		variants[s.Steps[0].Params[specs[0].Kind.Param]] = true
 	}
-	require.Equal(t, map[string]bool{"process": true, "machine": true}, drawn)
+	return variants
+}
+
+// A kill has its old form too, the only one where nobody tells who leads, or where a target is given.
+func TestKillWithoutVariant(t *testing.T) {
+	either, plain := map[string]bool{"": true, "election": true}, map[string]bool{"": true}
+	require.Equal(t, either, drawn(t, "kill", 3, TellLeader))
+	require.Equal(t, plain, drawn(t, "kill", 3))
+	require.Equal(t, plain, drawn(t, "kill", 2, TellLeader))
+	require.Equal(t, plain, drawn(t, "kill@leader", 3, TellLeader))
+	s, err := ReadSchedule("s.json", strings.NewReader(`{"steps":[{"at":"1s","for":"1s","fault":"kill","target":"one"}]}`))
+	require.NoError(t, err)
+	require.NoError(t, s.Check(1, nil))
+	k, _ := kindOf("kill")
+	require.IsType(t, &killFault{}, k.New(s.Steps[0].Params, nil))
+	require.ErrorContains(t, Schedule{Steps: []Step{step("kill", "", "election")}}.Check(3, nil), "does not tell who leads")
 }

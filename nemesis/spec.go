@@ -27,7 +27,7 @@ func ParseSpec(s string) (Spec, error) {
 		if kind.Param == "" {
 			return Spec{}, fmt.Errorf("fault %q: %s has no variants", s, name)
 		}
-		if !slices.ContainsFunc(kind.Variants, func(v Variant) bool { return v.Name == variant }) {
+		if !slices.Contains(kind.VariantNames(), variant) {
 			return Spec{}, fmt.Errorf("fault %q: unknown %s %q (known: %s)", s, kind.Param, variant, strings.Join(kind.VariantNames(), ", "))
 		}
 	}
@@ -38,7 +38,8 @@ func ParseSpec(s string) (Spec, error) {
 		return Spec{}, fmt.Errorf("fault %q: %w", s, err)
 	}
 	if len(spec.variants()) == 0 {
-		i := max(0, slices.Index(kind.VariantNames(), variant)) // what keeps the first of several keeps all
+		// What keeps the first of several keeps all.
+		i := max(0, slices.IndexFunc(kind.Variants, func(v Variant) bool { return v.Name == variant }))
 		return Spec{}, fmt.Errorf("fault %q: %w", s, kind.takes(kind.Variants[i], spec.Target))
 	}
 	return spec, nil
@@ -82,11 +83,13 @@ func (s Spec) variants() []Variant {
 	})
 }
 
-// VariantNames are the values of Param.
+// VariantNames are the values of Param that can be asked for.
 func (k Kind) VariantNames() []string {
 	var all []string
 	for _, v := range k.Variants {
-		all = append(all, v.Name)
+		if v.Name != "" {
+			all = append(all, v.Name)
+		}
 	}
 	return all
 }
