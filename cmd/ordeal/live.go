@@ -125,6 +125,8 @@ func nodes(p ordeal.Progress) string {
 			sign, role = "✖", "down"+since(p, "kill", n.ID)
 		case since(p, "partition", n.ID) != "":
 			sign, role = "✖", "cut"+since(p, "partition", n.ID)
+		case since(p, "member", n.ID) != "":
+			sign, role = "✖", "out"+since(p, "member", n.ID)
 		case !n.Answers:
 			sign, role = "?", "silent"
 		case n.Leads:
