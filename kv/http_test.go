@@ -111,16 +111,20 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-// refused is a request that makes no sense, and what it is answered.
-type refused struct {
-	method, path, body string
-	code               int
-	name               string
-}
-
-func refusals() []refused {
+// TestRefusals: whatever is wrong with a request, the answer says so, and that nothing was done.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 1, nil)
+	c.must(http.StatusOK, 1, "PUT", "/kv/text", "no number")
+	c.must(http.StatusOK, 1, "POST", "/kv/max?add=9223372036854775807", "")
+	c.must(http.StatusOK, 1, "PUT", "/kv/big", strings.Repeat("v", MaxValueBytes))
+	before := c.status(1).Hash
 	key := strings.Repeat("k", MaxKeyBytes+1)
-	return []refused{
+	for _, bad := range []struct {
+		method, path, body string
+		code               int
+		name               string
+	}{
 		{"GET", "/kv/", "", 400, CodeBadRequest},
 		{"POST", "/kv/a", "", 400, CodeBadRequest},
 		{"PATCH", "/kv/a", "", 400, CodeBadRequest},
@@ -172,18 +176,7 @@ func refusals() []refused {
 		{"GET", "/raft", "", 400, CodeBadRequest},
 		{"POST", "/raft", "garbage", 400, CodeBadRequest},
 		{"GET", "/kvx", "", 400, CodeBadRequest},
-	}
-}
-
-// TestRefusals: whatever is wrong with a request, the answer says so, and that nothing was done.
-func TestRefusals(t *testing.T) {
-	t.Parallel()
-	c := newCluster(t, 1, nil)
-	c.must(http.StatusOK, 1, "PUT", "/kv/text", "no number")
-	c.must(http.StatusOK, 1, "POST", "/kv/max?add=9223372036854775807", "")
-	c.must(http.StatusOK, 1, "PUT", "/kv/big", strings.Repeat("v", MaxValueBytes))
-	before := c.status(1).Hash
-	for _, bad := range refusals() {
+	} {
 		name := bad.method + " " + bad.path[:min(len(bad.path), 30)] + " " + bad.body[:min(len(bad.body), 80)]
 		code, h, body := c.do(1, bad.method, bad.path, bad.body)
 		require.Equal(t, bad.code, code, "%s: %s", name, body)
