@@ -243,23 +243,6 @@ func TestBirth(t *testing.T) {
 	require.Equal(t, []uint64{1, 2, 3}, c.status(1).Voters)
 }
 
-// TestWipedBeforeBirth: a node that loses its disk when another has noted it is a new one from then on.
-func TestWipedBeforeBirth(t *testing.T) {
-	t.Parallel()
-	c := newPeers(t, 3, nil)
-	c.start(1)
-	c.start(2)
-	c.meet(1, 2)
-	c.stop(2)
-	c.wipe(2)
-	c.start(2)
-	c.start(3)
-	s := c.until(2, func(s Status) bool { return len(s.Voters) == 3 })
-	require.Equal(t, uint64(4), s.ID)
-	require.ElementsMatch(t, []uint64{1, 3, 4}, s.Voters)
-	c.must(http.StatusOK, 2, "PUT", "/kv/k", "v")
-}
-
 // TestBadBirth: nobody is noted who is no member, nor under another disk than the first.
 func TestBadBirth(t *testing.T) {
 	t.Parallel()

@@ -176,10 +176,10 @@ func (img *Image) write(w *Write) {
 		img.Snapshot, img.Entries = w.Snapshot, nil
 	}
 	for _, e := range w.Entries {
-		kept := slices.DeleteFunc(slices.Clone(img.Entries), func(old *pb.Entry) bool {
+		img.Entries = slices.DeleteFunc(slices.Clone(img.Entries), func(old *pb.Entry) bool {
 			return old.GetIndex() >= e.GetIndex()
 		})
-		img.Entries = append(kept, e)
+		img.Entries = append(img.Entries, e)
 	}
 }
 

@@ -3,6 +3,7 @@ package kv
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -159,7 +160,7 @@ func TestNothingStays(t *testing.T) {
 	go func() {
 		res, err := c.client.Do(req)
 		if err == nil {
-			err = fmt.Errorf("it answers %s", res.Status)
+			err = errors.Join(fmt.Errorf("it answers %s", res.Status), res.Body.Close())
 		}
 		ended <- err
 	}()
