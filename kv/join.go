@@ -96,14 +96,14 @@ func (n *Node) join() (*Image, error) {
 		for _, contact := range n.cfg.Peers {
 			var st Status
 			n.ask(http.MethodGet, contact+"/status", &st)
-			request := st.Members[st.Leader] + "/members?addr=" + url.QueryEscape(n.cfg.Advertise)
+			request, replace := st.Members[st.Leader]+"/members?addr="+url.QueryEscape(n.cfg.Advertise), ""
 			for id, addr := range st.Members {
 				if addr == n.cfg.Advertise {
-					request += fmt.Sprintf("&replace=%d", id)
+					replace = fmt.Sprintf("&replace=%d", id)
 				}
 			}
 			var added Status // what is answered has the ID and the members, as a status has
-			if n.ask(http.MethodPost, request, &added) == http.StatusOK {
+			if n.ask(http.MethodPost, request+replace, &added) == http.StatusOK {
 				return firstImage(added.ID, 0, Members{Addrs: added.Members, Last: added.ID}, nil), nil
 			}
 		}
