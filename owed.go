@@ -70,7 +70,8 @@ func (c *trialCase) recovery() map[string]time.Duration {
 	}
 	for _, op := range c.ops {
 		refused := op.Type == history.Fail && op.Output == nil // a cas that found another value was answered
-		if op.Type == history.Info || refused || op.Return < healed.Time {
+		elsewhere := op.Type == history.OK && op.Err != ""     // the node that was asked did not answer, another did
+		if op.Type == history.Info || refused || elsewhere || op.Return < healed.Time {
 			continue
 		}
 		node, t := c.asked(op), op.Return-healed.Time

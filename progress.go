@@ -91,7 +91,9 @@ func (t *tally) count(e history.Event) {
 			t.outage = Outage{t.lastOK, e.Time}
 		}
 		t.lastOK = max(t.lastOK, e.Time)
-		t.answered(e)
+		if e.Err == "" { // else the node that was asked did not answer, another did
+			t.answered(e)
+		}
 	case history.Fail:
 		t.ops.Fail++
 		if e.Value != nil { // a cas that found another value

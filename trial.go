@@ -158,11 +158,14 @@ func (t *trial) strike(ctx context.Context) error {
 	t.settle(whole)
 	end := history.Event{F: history.SawEnd}
 	broken := context.Cause(running)
+	if ctx.Err() != nil {
+		broken = nil
+	}
 	switch {
 	case t.crashed.Err() != nil:
 		end.Err = "cut short by a node that ended by itself"
 	case ctx.Err() != nil:
-		end.Err, broken = interrupted, nil
+		end.Err = interrupted
 	case broken != nil:
 		end.Err = "broken off: " + broken.Error()
 	}

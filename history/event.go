@@ -79,7 +79,7 @@ type Event struct {
 	Node     string          `json:"node,omitempty"`     // who was asked, or who answered
 	Term     uint64          `json:"term,omitempty"`     // of the answer, when the system tells
 	Revision uint64          `json:"revision,omitempty"` // of the answer, when the system tells
-	Err      string          `json:"err,omitempty"`      // why it is not ok
+	Err      string          `json:"err,omitempty"`      // why it is not ok; of an ok one, that another node than the one asked answered
 }
 
 // ErrNotApplied marks an operation's error as definite: the operation did not take effect and never

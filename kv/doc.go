@@ -20,8 +20,8 @@
 //  4. A snapshot from the leader, then new entries, then the HardState (term, vote, commit) are written
 //     as one record and synced, beside the loop. If only the commit index moved nothing is written: it can
 //     be learned again, and the next write carries it.
-//  5. When that write is on disk, and only then, the messages go that promise it: votes and append
-//     responses, a leader's response to itself included. Sent earlier, a power loss breaks the promise.
+//  5. When that write is on disk, and only then, the messages go that promise it: votes, requests for
+//     votes and append responses, a leader's to itself included. Earlier, a crash breaks the promise.
 //     A snapshot replaces the state here, and raft hands out the entries for the next turn's step 2.
 //  6. When enough has been applied, or the membership has changed, the log is begun anew with a snapshot;
 //     memory follows when that is on disk.

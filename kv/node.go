@@ -12,8 +12,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	pb "go.etcd.io/raft/v3/raftpb"
 )
 
 // Config is what a node is started with. The core's Storage and Transport are set by Run.
@@ -32,18 +30,18 @@ const inboxSize = 2 * MaxOpenRequests
 
 // Node is one running member: a Core, the goroutine that drives it, and its surroundings.
 type Node struct {
-	cfg       Config
-	ctx       context.Context // ends when the node is to stop
-	core      *Core
-	disk      *disk
-	transport transport
-	mux       http.Handler
-	inbox     chan func(*Core)
-	others    sync.WaitGroup
-	ready     atomic.Bool  // it is a member, or was
-	open      atomic.Int64 // requests
-	id        atomic.Uint64
-	members   atomic.Pointer[Members]
+	cfg  Config
+	ctx  context.Context // ends when the node is to stop
+	core *Core
+	disk *disk
+	transport
+	mux     http.Handler
+	inbox   chan func(*Core)
+	others  sync.WaitGroup
+	ready   atomic.Bool  // it is a member, or was
+	open    atomic.Int64 // requests
+	id      atomic.Uint64
+	members atomic.Pointer[Members]
 }
 
 // Run is a node's life, from its disk to the end of ctx or to an error. A node that is no member yet,
@@ -168,10 +166,7 @@ func (n *Node) Save(w *Write) {
 	})
 }
 
-// Send implements Transport.
-func (n *Node) Send(m *pb.Message) { n.transport.Send(m) }
-
-// SetPeers implements Transport.
+// SetPeers implements Transport, with the transport's Send.
 func (n *Node) SetPeers(m Members) {
 	n.members.Store(&m)
 	n.transport.setPeers(m.Addrs)

@@ -31,12 +31,16 @@ func (c *Core) handle(rd raft.Ready) error {
 	if err := c.apply(rd); err != nil {
 		return err
 	}
+	var asks []*pb.Message // for votes; raft v3.7 itself would send them before the node's own vote is on disk
 	for _, m := range rd.Messages {
-		switch m.GetTo() {
-		case raft.LocalAppendThread:
+		switch {
+		case m.GetTo() == raft.LocalAppendThread:
+			m.Responses = append(m.Responses, asks...)
 			c.unsaved = append(c.unsaved, m)
-		case raft.LocalApplyThread:
+		case m.GetTo() == raft.LocalApplyThread:
 			c.deliver(m.GetResponses())
+		case m.GetType() == pb.MsgVote:
+			asks = append(asks, m)
 		default:
 			c.cfg.Transport.Send(m)
 		}

@@ -17,9 +17,8 @@ type state struct {
 	items    map[string]item
 	sessions map[uint64]session
 	members  Members
-	// hash is the sum of the sums of all items and sessions. A sum does not depend on the order in which
-	// they came and went, so replicas at the same applied index compare equal whichever way they got there
-	// (replay or snapshot), and each apply updates it in constant time.
+	// hash is the sum of the sums of all items and sessions. It does not depend on the order in which they
+	// came and went: replay and snapshot lead to the same, and each apply updates it in constant time.
 	hash uint64
 }
 

@@ -48,6 +48,9 @@ func (c *kvClient) invokeInSession(ctx context.Context, op history.Event, r kvRe
 			c.session, c.sequence = 0, 0
 		}
 		switch {
+		case err == nil && attempt > 0:
+			done.Err = fmt.Sprintf("answered at attempt %d", attempt+1)
+			return done, nil
 		case err == nil, attempt == 0 && errors.Is(err, history.ErrNotApplied):
 			return done, err
 		case unknown == nil:
