@@ -64,12 +64,12 @@ func (c *Command) reads() bool {
 
 // check gives the reason why a command is refused.
 func (c *Command) check() *Error {
+	if n := len(c.Then) + len(c.Else); n == 0 || n+len(c.If) > MaxTxnOps {
+		return refusal(CodeBadRequest, fmt.Sprintf("a transaction has 1 to %d conditions and operations", MaxTxnOps))
+	}
 	ops := slices.Concat(c.Then, c.Else)
 	for _, cond := range c.If {
 		ops = append(ops, Op{Kind: Get, Key: cond.Key, Value: cond.Value})
-	}
-	if len(c.Then)+len(c.Else) == 0 || len(ops) > MaxTxnOps {
-		return refusal(CodeBadRequest, fmt.Sprintf("a transaction has 1 to %d conditions and operations", MaxTxnOps))
 	}
 	for _, op := range ops {
 		switch {

@@ -85,6 +85,7 @@ type Core struct {
 	synced  *pb.HardState // of the last write
 	unsaved []*pb.Message // MsgStorageAppend, for the next write
 	writing *Write        // under way
+	began   uint64        // tick at which it did
 	broken  error         // a write that failed
 
 	leader uint64
@@ -138,13 +139,16 @@ func NewCore(cfg CoreConfig, disk Image) (*Core, error) {
 // Tick moves raft's clock by one tick and answers the requests whose deadline has passed.
 func (c *Core) Tick(now time.Time) {
 	c.ticks++
-	if !c.removed || !slices.Contains(c.conf.GetVoters(), c.cfg.ID) { // else it would ask for votes for ever
+	hangs := c.writing != nil && c.ticks-c.began > uint64(2*c.cfg.ElectionTicks)  // its disk: another must lead
+	if !hangs && (!c.removed || !slices.Contains(c.conf.GetVoters(), c.cfg.ID)) { // else it would ask for votes for ever
 		c.raft.Tick()
 	}
 	c.writes.waiting = slices.DeleteFunc(c.writes.waiting, func(w write) bool { return c.overdue(w.Request, now) })
 	c.expireReads(now)
-	if c.ticks%uint64(2*c.cfg.HeartbeatTicks) == 0 {
+	if c.ticks > c.reads.since+uint64(c.cfg.ElectionTicks) { // sooner, and far nodes would never get their answers
 		c.retryReads()
+	}
+	if c.ticks%uint64(2*c.cfg.HeartbeatTicks) == 0 {
 		for _, id := range c.conf.GetLearners() { // one that has caught up becomes a voter
 			c.change(&Request{Change: &Change{Kind: PromoteMember, ID: id}, Done: func(Response) {}})
 		}

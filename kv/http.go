@@ -101,7 +101,7 @@ func (n *Node) reply(w http.ResponseWriter, res Response, describe func(Response
 		replyJSON(w, http.StatusOK, describe(res))
 		return
 	}
-	one := res.Results[0]
+	one := append(res.Results, Result{})[0] // a session's command may have been another one before
 	number("Kv-Revision", one.Rev)
 	h["Kv-Found"] = []string{strconv.FormatBool(one.Rev != 0)}
 	h["Content-Type"] = []string{"application/octet-stream"}
@@ -250,6 +250,9 @@ func parseChange(kind ChangeKind) parser {
 
 // readBody reads a body of at most limit bytes.
 func readBody(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Error) {
+	deadline := http.NewResponseController(w).SetReadDeadline
+	_ = deadline(time.Now().Add(bodyWait))       // or it holds its place for ever
+	defer func() { _ = deadline(time.Time{}) }() // whoever cannot set one has none, either
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(r.ContentLength, 0), limit)) + bytes.MinRead)
 	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, limit))

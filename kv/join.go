@@ -30,29 +30,25 @@ const (
 // So one that has lost it, and with it what it promised, finds somebody who knows it by another disk.
 func (n *Node) noteDisk(id uint64, disk string) (string, error) {
 	path := filepath.Join(n.cfg.Dir, "born."+strconv.FormatUint(id, 10))
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	err := os.Symlink(disk, path) // to nothing: it is there with its content, or not at all
 	if errors.Is(err, fs.ErrExist) {
-		known, err := os.ReadFile(path) // cut short by a crash it is nobody's: that node has to join anew
-		return string(known), err
+		disk, err = os.Readlink(path)
 	}
-	if err != nil {
-		return "", err
-	}
-	_, err = f.WriteString(disk)
-	return disk, errors.Join(err, f.Sync(), f.Close(), syncDir(n.cfg.Dir))
+	return disk, errors.Join(err, syncDir(n.cfg.Dir))
 }
 
 // serveBirth notes a node's disk, or says that the node was born with another.
 func (n *Node) serveBirth(w http.ResponseWriter, r *http.Request) {
-	id, _ := strconv.ParseUint(r.FormValue("id"), 10, 64)
-	if n.cfg.Peers[id] == "" || len(r.FormValue("disk")) > 64 {
+	id, _ := strconv.ParseUint(r.URL.Query().Get("id"), 10, 64)
+	disk := r.URL.Query().Get("disk")
+	if n.cfg.Peers[id] == "" || disk == "" || len(disk) > 64 {
 		n.refuse(w, refusal(CodeBadRequest, "no node of this cluster"))
 		return
 	}
-	switch known, err := n.noteDisk(id, r.FormValue("disk")); {
+	switch known, err := n.noteDisk(id, disk); {
 	case err != nil:
 		n.refuse(w, refusal(CodeStopping, err.Error()))
-	case known != r.FormValue("disk"):
+	case known != disk || n.cfg.ID == 0: // one that has joined knows nothing of births
 		n.refuse(w, refusal(CodeBusy, "it was born with another disk"))
 	}
 }
@@ -78,7 +74,7 @@ func (n *Node) begin() (*Image, error) {
 				n.cfg.Logger.Warningf("this node had another disk once; it joins as a new one")
 				img, err := n.join()
 				for other := range n.cfg.Peers { // they may lose their notes with their disks: none is born any more
-					_, noted := n.noteDisk(other, "")
+					_, noted := n.noteDisk(other, "-")
 					err = errors.Join(err, noted)
 				}
 				return img, err

@@ -25,9 +25,6 @@ type Config struct {
 	RequestTimeout time.Duration
 }
 
-// inboxSize bounds what waits for the loop: every open request and the messages of many peers.
-const inboxSize = 2 * MaxOpenRequests
-
 // Node is one running member: a Core, the goroutine that drives it, and its surroundings.
 type Node struct {
 	cfg  Config
@@ -47,7 +44,7 @@ type Node struct {
 // Run is a node's life, from its disk to the end of ctx or to an error. A node that is no member yet,
 // because its cluster is not born or because it joins, refuses requests until it is.
 func Run(ctx context.Context, cfg Config) error {
-	n := &Node{cfg: cfg, inbox: make(chan func(*Core), inboxSize)}
+	n := &Node{cfg: cfg, inbox: make(chan func(*Core), 2*MaxOpenRequests)}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	n.ctx, n.mux = ctx, n.routes()

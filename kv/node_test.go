@@ -210,7 +210,7 @@ func TestFourthNode(t *testing.T) {
 
 // noted says whether a node has noted the disk of another.
 func (c *cluster) noted(at, of uint64) bool {
-	_, err := os.Stat(filepath.Join(c.disk(at), fmt.Sprint("born.", of)))
+	_, err := os.Lstat(filepath.Join(c.disk(at), fmt.Sprint("born.", of)))
 	return err == nil
 }
 
@@ -303,6 +303,7 @@ func TestDiskFails(t *testing.T) {
 		last = i
 	}
 	require.ErrorContains(t, <-c.nodes[1].err, "save: open "+inTheWay)
+	require.NoError(t, os.Remove(inTheWay))
 	c.start(1)
 	_, value := c.must(http.StatusOK, 1, "GET", "/kv/k", "")
 	now, err := strconv.Atoi(value)

@@ -253,7 +253,7 @@ func (r *run) mend() {
 				r.settle()
 			}
 		}
-		if !busy && turn > 30 {
+		if !busy && turn > 80 {
 			return
 		}
 	}

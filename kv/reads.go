@@ -14,6 +14,7 @@ import (
 // way at a time, for all reads that were open when it was asked; the others wait for the next.
 type reads struct {
 	seq       uint64 // of the newest question
+	since     uint64 // the tick at which it was asked
 	unasked   []*Request
 	asked     []*Request
 	confirmed []*Request // may be served once index is applied
@@ -21,8 +22,7 @@ type reads struct {
 }
 
 // submitRead takes in a read, in its mode. The lease of a leader is that its followers, with CheckQuorum
-// on, elect nobody else while they hear from it; handing leadership over ends it early. On a follower a
-// lease read is as good as any.
+// on, elect nobody else while they hear from it. On a follower a lease read is as good as any.
 func (c *Core) submitRead(r *Request) {
 	st := c.raft.BasicStatus()
 	switch {
@@ -47,7 +47,7 @@ func (c *Core) askReads() {
 	if len(c.reads.unasked) == 0 || len(c.reads.asked) > 0 || c.raft.BasicStatus().Lead == raft.None || c.fresh() {
 		return
 	}
-	c.reads.seq++
+	c.reads.seq, c.reads.since = c.reads.seq+1, c.ticks
 	c.reads.asked, c.reads.unasked = c.reads.unasked, nil
 	c.raft.ReadIndex(c.readContext())
 }
@@ -97,8 +97,7 @@ func (c *Core) serveReads() {
 
 // serveRead answers one read from the state as it is now.
 func (c *Core) serveRead(r *Request) {
-	out := c.state.execute(c.applied, &r.Command)
-	c.answer(r, Response{Else: out.Else, Results: out.Results})
+	c.answer(r, c.state.execute(c.applied, &r.Command).response())
 }
 
 func (c *Core) expireReads(now time.Time) {

@@ -14,16 +14,18 @@ const (
 	MaxOpenRequests = 4096
 	MaxSessions     = 4096
 	maxBatchBytes   = 1 << 20 // of the entries that are proposed as one message
+	bodyWait        = 10 * time.Second
 )
 
 // Mode is what a read promises.
 type Mode string
 
-// The modes. Lease is not safe: the leader's lease is measured in ticks, which a pause (a stopped process,
-// a suspended machine) stops, so a leader that was replaced meanwhile serves what was true before.
+// The modes. Lease is not safe. It is measured in ticks, which a pause (a stopped process, a suspended
+// machine) stops, and raft lets a leader that is cut off lead on for up to two election timeouts while the
+// others elect after one: either way it serves what was true before (tikv#964, etcd-io/raft#166).
 const (
 	Linearizable Mode = "linearizable" // at least as new as all that was acknowledged before it began
-	Lease        Mode = "lease"        // that, as long as clocks run; the leader asks nobody
+	Lease        Mode = "lease"        // that, as long as the leader is not replaced; it asks nobody
 	Local        Mode = "local"        // what this node has, however old
 )
 

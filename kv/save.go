@@ -34,7 +34,7 @@ func (c *Core) save() bool {
 		c.broken = c.saved(w)
 		return len(w.appends) > 0
 	}
-	c.writing = w
+	c.writing, c.began = w, c.ticks
 	c.cfg.Storage.Save(w)
 	return false
 }

@@ -67,7 +67,7 @@ func (s *state) apply(index uint64, c *Command) outcome {
 
 func (s *state) execute(index uint64, c *Command) outcome {
 	var out outcome
-	ops := c.Then
+	ops, size := c.Then, 0
 	if !s.holds(c.If) {
 		ops, out.Else = c.Else, true
 	}
@@ -76,6 +76,9 @@ func (s *state) execute(index uint64, c *Command) outcome {
 		key := string(ops[i].Key)
 		before = append(before, s.items[key])
 		res, refused := s.do(index, key, &ops[i])
+		if size += len(res.Value); size > MaxTxnBytes {
+			refused = CodeValueTooLarge
+		}
 		if refused != "" {
 			for ; i >= 0; i-- {
 				s.set(string(ops[i].Key), before[i])

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -32,8 +31,8 @@ type disk struct {
 // time than to sync what makes the file longer.
 const growBytes = 1 << 20
 
-// openDisk opens and loads the log in a directory. If there is none it makes that of the image that begin
-// gives, whole or, after a crash, not at all.
+// openDisk loads the log in a directory, or, if there is none, takes what begin gives, and writes it anew: of
+// what it read nobody knows whether it is on disk, since a write that failed stays in the kernel's memory.
 func openDisk(dir string, begin func() (*Image, error)) (*disk, *Image, error) {
 	d, err := lockDisk(dir)
 	if err != nil {
@@ -41,11 +40,11 @@ func openDisk(dir string, begin func() (*Image, error)) (*disk, *Image, error) {
 	}
 	img, err := d.load()
 	if errors.Is(err, os.ErrNotExist) {
-		if img, err = begin(); err == nil {
-			d.id = img.ID
-			first := &Write{Hard: img.Hard, Snapshot: img.Snapshot, Entries: img.Entries}
-			err = errors.Join(d.rewrite(first), syncDir(filepath.Dir(filepath.Clean(dir))))
-		}
+		img, err = begin()
+	}
+	if err == nil {
+		d.id = img.ID
+		err = errors.Join(d.rewrite(&Write{Hard: img.Hard, Snapshot: img.Snapshot, Entries: img.Entries}), syncDir(filepath.Dir(filepath.Clean(dir))))
 	}
 	if err != nil {
 		return nil, nil, errors.Join(err, d.close())
@@ -70,26 +69,17 @@ func lockDisk(dir string) (*disk, error) {
 	}
 }
 
-// load reads the file. A torn record must be gone from the disk before the next is written over it: what is left
-// behind a shorter one would look like damage.
+// load reads the file.
 func (d *disk) load() (*Image, error) {
-	if err := os.RemoveAll(d.path + ".new"); err != nil {
-		return nil, err
-	}
-	var err error
-	if d.file, err = os.OpenFile(d.path, os.O_RDWR, 0); err != nil {
-		return nil, err
-	}
-	log, err := io.ReadAll(d.file)
+	log, err := os.ReadFile(d.path)
 	if err != nil {
 		return nil, err
 	}
-	img, end, err := readLog(log)
+	img, err := readLog(log)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.path, err)
+		err = fmt.Errorf("%s: %w", d.path, err)
 	}
-	d.id, d.end, d.size = img.ID, end, end
-	return img, errors.Join(d.file.Truncate(int64(end)), d.file.Sync())
+	return img, err
 }
 
 func (d *disk) close() error {
@@ -208,13 +198,13 @@ func readRecord(log []byte, offset int) (payload []byte, end int, good bool) {
 	return payload, end, binary.BigEndian.Uint32(header[8:]) == checksum(payload)
 }
 
-// readLog returns what a log amounts to, and where its last record ends. A crash can tear the last one, whose
+// readLog returns what a log amounts to. A crash can tear the last one, whose
 // write nobody was promised: it is left out. A bad one with something behind it is damaged, or a bad first.
-func readLog(log []byte) (img *Image, end int, err error) {
+func readLog(log []byte) (*Image, error) {
 	if !bytes.HasPrefix(log, []byte(magic)) {
-		return nil, 0, errors.New("not a log of this version")
+		return nil, errors.New("not a log of this version")
 	}
-	img, end = &Image{}, len(magic)
+	img, end := &Image{}, len(magic)
 	for filled := len(bytes.TrimRight(log, "\x00")); end < filled || img.Snapshot == nil; {
 		payload, next, good := readRecord(log, end)
 		for at := end + 1; next == 0 && at < filled; at++ {
@@ -225,20 +215,20 @@ func readLog(log []byte) (img *Image, end int, err error) {
 		if !good && img.Snapshot != nil && (next == 0 || next >= filled) {
 			break
 		}
-		err = errBadChecksum
+		err := errBadChecksum
 		if good {
 			err = img.replay(payload)
 		}
 		if err != nil {
-			return nil, 0, fmt.Errorf("record at offset %d: %w", end, err)
+			return nil, fmt.Errorf("record at offset %d: %w", end, err)
 		}
 		end = next
 	}
 	first := img.Snapshot.GetMetadata().GetIndex()
 	if c := img.Hard.GetCommit(); c < first || c > first+uint64(len(img.Entries)) {
-		return nil, 0, fmt.Errorf("commit index %d is outside of the log, %d and %d entries", c, first, len(img.Entries))
+		return nil, fmt.Errorf("commit index %d is outside of the log, %d and %d entries", c, first, len(img.Entries))
 	}
-	return img, end, nil
+	return img, nil
 }
 
 // replay does what a record says: an entry takes the place of all that an earlier leader wrote from there on.

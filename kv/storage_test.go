@@ -124,9 +124,9 @@ func TestDiskCrashPoints(t *testing.T) {
 			want.write(w)
 			after, err := os.ReadFile(path)
 			require.NoError(rt, err)
-			got, end, err := readLog(after)
+			got, err := readLog(after)
 			require.NoError(rt, err)
-			require.Equal(rt, d.end, end)
+			end := d.end
 			requireImage(rt, want, got)
 			if bytes.HasPrefix(after, before[:start]) {
 				tear(rt, before, after[:end], start, &old)
@@ -156,7 +156,7 @@ func TestDiskCrashPoints(t *testing.T) {
 // is missing is still zero, or past the end of the file.
 func tear(t *rapid.T, before, after []byte, start int, old *Image) {
 	check := func(log []byte) {
-		got, _, err := readLog(log)
+		got, err := readLog(log)
 		require.NoError(t, err)
 		if whole := append(bytes.Clone(log), make([]byte, len(after))...); bytes.HasPrefix(whole, after) {
 			return // only zeros are missing, and there they are
@@ -208,7 +208,7 @@ func TestDiskFlippedBits(t *testing.T) {
 	for at := range ends[3] + 50 {
 		for bit := range 8 {
 			log[at] ^= 1 << bit
-			got, end, err := readLog(log)
+			got, err := readLog(log)
 			switch {
 			case at < len(magic):
 				require.ErrorContains(t, err, "not a log of this version")
@@ -220,7 +220,6 @@ func TestDiskFlippedBits(t *testing.T) {
 				require.EqualError(t, err, fmt.Sprintf("record at offset %d: checksum mismatch", record))
 			case at < ends[3]:
 				require.NoError(t, err)
-				require.Equal(t, ends[2], end)
 				requireImage(t, images[2], got)
 			default:
 				require.NoError(t, err)

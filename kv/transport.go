@@ -115,7 +115,7 @@ func (t *transport) drain(p *peer) {
 		if t.lost(p.id); !down && p.ctx.Err() == nil {
 			t.warn("node %d: %v", p.id, err)
 		}
-		down = errors.Is(err, syscall.ECONNREFUSED) // said once
+		down = err != nil // said once
 		select {
 		case <-p.ctx.Done():
 		case <-time.After(dialPause):
@@ -199,8 +199,8 @@ func limitPatience(_, _ string, c syscall.RawConn) (err error) {
 	return cmp.Or(failed, err)
 }
 
-// messageBytes bounds a message; a snapshot is one.
-const messageBytes = 1 << 30
+// messageBytes bounds a message. A snapshot, whose length is announced, may be 16 times as long.
+const messageBytes = 64 << 20
 
 // serveStream hands the messages of another node to the loop, as many at once as have come.
 func (n *Node) serveStream(w http.ResponseWriter, r *http.Request) {
@@ -219,7 +219,7 @@ func (n *Node) serveStream(w http.ResponseWriter, r *http.Request) {
 		var messages []*pb.Message
 		for more := true; err == nil && more; more = in.Buffered() > 0 {
 			m := new(pb.Message)
-			if err = (protodelim.UnmarshalOptions{MaxSize: messageBytes}).UnmarshalFrom(in, m); err == nil {
+			if err = (protodelim.UnmarshalOptions{MaxSize: min(max(r.ContentLength, messageBytes), 16*messageBytes)}).UnmarshalFrom(in, m); err == nil {
 				messages = append(messages, m)
 				err = sound(m, from, self)
 			}

@@ -68,20 +68,26 @@ func (c *Core) applyCommand(index uint64, data []byte) {
 		c.cfg.Logger.Warningf("entry %d: %v; skipped", index, err)
 		return
 	}
-	out := c.state.apply(index, &e.Command)
-	res := Response{Else: out.Else, Results: out.Results}
-	if out.Refused != "" {
-		res.Err = refusal(out.Refused, "refused by the state machine")
-		// Of an earlier attempt that was applied the session may have forgotten the outcome.
-		res.Err.Definite = out.Refused != CodeNoSession && out.Refused != CodeStaleSequence
+	c.finish(e.ID, c.state.apply(index, &e.Command).response())
+}
+
+// response is an outcome as clients see it. Of an earlier attempt that was applied a session may have
+// forgotten the outcome.
+func (o outcome) response() Response {
+	res := Response{Else: o.Else, Results: o.Results}
+	if o.Refused != "" {
+		forgotten := o.Refused == CodeNoSession || o.Refused == CodeStaleSequence
+		res.Err = &Error{Code: o.Refused, Text: "refused by the state machine", Definite: !forgotten}
 	}
-	c.finish(e.ID, res)
+	return res
 }
 
 // finish answers the request of a proposal that was applied, if it came through this node in this life.
 func (c *Core) finish(id proposalID, res Response) {
-	i := slices.IndexFunc(c.writes.waiting, func(w write) bool { return w.seq == id.Seq })
-	if i >= 0 && id.Node == c.cfg.ID && id.Boot == c.cfg.Boot {
+	if id.Node != c.cfg.ID || id.Boot != c.cfg.Boot {
+		return
+	}
+	if i := slices.IndexFunc(c.writes.waiting, func(w write) bool { return w.seq == id.Seq }); i >= 0 {
 		c.answer(c.writes.waiting[i].Request, res)
 		c.writes.waiting = slices.Delete(c.writes.waiting, i, i+1)
 	}
