@@ -24,6 +24,7 @@ type fake struct {
 	log     []string
 	fail    string // the call that fails, once, after it has had its effect
 	panics  string // the call that panics, once
+	broken  string // the call that fails without an effect
 	dropped uint64
 	starts  int
 	down    map[string]bool
@@ -59,9 +60,12 @@ func newFake() *fake {
 func (f *fake) note(effect func(), parts ...string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	effect()
 	call := strings.Join(parts, " ")
 	f.log = append(f.log, call)
+	if call == f.broken {
+		return errors.New(call + ": broken")
+	}
+	effect()
 	if call == f.panics {
 		f.panics = ""
 		panic("boom")
