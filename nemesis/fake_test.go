@@ -35,6 +35,8 @@ type fake struct {
 	term     uint64
 	killed   time.Time            // when the leader was
 	electing time.Duration        // how long after that an election begins
+	silent   string               // who tells no term
+	lag      uint64               // how many terms the others are behind the leader, until they elect
 	stubborn bool                 // whoever leads does not hand over
 	voters   map[string]string    // their ids; a node with an empty disk joins under a new one
 	disk     map[string]int64     // bytes
@@ -165,10 +167,14 @@ func (f *fake) Term(_ context.Context, n string) (uint64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case f.down[n]:
-		return 0, errors.New("it is down")
+	case f.down[n], f.silent == n:
+		return 0, errors.New("it does not answer")
 	case f.leader != "" && f.down[f.leader] && time.Since(f.killed) >= f.electing:
 		return f.term + 1, nil
+	case n != f.leader && !f.killed.IsZero():
+		return f.term, nil // heard of it at last
+	case n != f.leader:
+		return f.term - f.lag, nil
 	}
 	return f.term, nil
 }
