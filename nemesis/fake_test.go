@@ -36,7 +36,8 @@ type fake struct {
 	killed   time.Time            // when the leader was
 	electing time.Duration        // how long after that an election begins
 	silent   string               // who tells no term
-	lag      uint64               // how many terms the others are behind the leader, until they elect
+	lag      uint64               // how many terms those that lag are behind, until they elect
+	lags     string               // who does; "" is all but the leader
 	stubborn bool                 // whoever leads does not hand over
 	voters   map[string]string    // their ids; a node with an empty disk joins under a new one
 	disk     map[string]int64     // bytes
@@ -171,9 +172,7 @@ func (f *fake) Term(_ context.Context, n string) (uint64, error) {
 		return 0, errors.New("it does not answer")
 	case f.leader != "" && f.down[f.leader] && time.Since(f.killed) >= f.electing:
 		return f.term + 1, nil
-	case n != f.leader && !f.killed.IsZero():
-		return f.term, nil // heard of it at last
-	case n != f.leader:
+	case n != f.leader && f.killed.IsZero() && (f.lags == "" || f.lags == n):
 		return f.term - f.lag, nil
 	}
 	return f.term, nil
