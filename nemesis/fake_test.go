@@ -156,7 +156,7 @@ func (f *fake) PID(n string) int {
 
 func (f *fake) Kill(_ context.Context, n string) error {
 	return f.note(func() {
-		f.down[n] = true
+		f.down[n], f.stopped[n] = true, false
 		if n == f.leader {
 			f.killed = time.Now()
 		}
@@ -191,7 +191,12 @@ func (f *fake) Start(_ context.Context, n string) error {
 }
 
 func (f *fake) Pause(_ context.Context, n string) error {
-	return f.note(func() { f.stopped[n] = true }, "pause", n)
+	already := false
+	err := f.note(func() { already, f.stopped[n] = f.stopped[n], true }, "pause", n)
+	if already {
+		return ErrAnothers
+	}
+	return err
 }
 
 func (f *fake) Resume(_ context.Context, n string) error {
