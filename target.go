@@ -16,6 +16,14 @@ type target struct {
 	trial *trial
 }
 
+var _ interface {
+	nemesis.Elector
+	nemesis.Pauser
+	nemesis.Network
+	nemesis.Transferrer
+	nemesis.Membership
+} = target{}
+
 // abilities are what faults may ask of the system. All of them are asked of the leader.
 func abilities(s systems.System) (can []nemesis.Ability) {
 	if _, tells := s.(systems.Inspectable); !tells {
@@ -62,6 +70,15 @@ func (c target) Term(ctx context.Context, node string) (uint64, error) {
 	defer cancel()
 	status, err := s.Status(ctx, c.spec(node))
 	return status.Term, err
+}
+
+// Pause tells the nemesis in its own words of a node that another fault has paused.
+func (c target) Pause(ctx context.Context, node string) error {
+	err := c.Cluster.Pause(ctx, node)
+	if errors.Is(err, cluster.ErrPaused) {
+		return fmt.Errorf("%w: %w", nemesis.ErrAnothers, err)
+	}
+	return err
 }
 
 // Transfer has the system do it.

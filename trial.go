@@ -183,7 +183,7 @@ func (t *trial) afflict(ctx context.Context) (healed time.Duration) {
 	}
 	saw := history.Event{F: history.SawHealed}
 	if err := runner.Run(ctx, t.schedule); err != nil {
-		t.note("nemesis: " + err.Error()) // the windows say it too, and make the run unknown
+		t.note("nemesis: " + err.Error()) // the windows say it too
 		if errors.Is(err, nemesis.ErrNotHealed) {
 			saw.Err = err.Error()
 		}

@@ -39,7 +39,7 @@ func TestLifeOfANode(t *testing.T) {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", tr.PID("n1")))
 	require.NoError(t, err)
 	require.Contains(t, string(stat), ") T ")
-	require.ErrorContains(t, tr.Pause(ctx, "n1"), "paused already")
+	require.ErrorIs(t, tr.Pause(ctx, "n1"), cluster.ErrPaused)
 	_, err = ask(tr.addr("n1"), "hello")
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.NoError(t, tr.Resume(ctx, "n1"))

@@ -24,6 +24,9 @@ var errDown = errors.New("it is down")
 // errEnded is returned to whoever acts on a process that ends at the same moment.
 var errEnded = errors.New("it ended meanwhile")
 
+// ErrPaused is returned to whoever pauses a node that is paused already.
+var ErrPaused = errors.New("it is paused already")
+
 // pauseMax is how long Pause waits for all threads to stop.
 const pauseMax = 2 * time.Second
 
@@ -267,7 +270,7 @@ func (n *node) pause(ctx context.Context) error {
 		return err
 	}
 	if state, _ := n.status(); state == Paused {
-		return errors.New("it is paused already")
+		return ErrPaused
 	}
 	if err := n.signal(p, stopGroup); err != nil {
 		return err

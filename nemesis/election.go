@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,13 +43,10 @@ func (f *electionFault) Inject(ctx context.Context, c Cluster, _ []string) (undo
 	var aimedAt []string
 	undo = func(ctx context.Context) error { return startAll(ctx, e, aimedAt) }
 	defer caught(&err)
-	leader := awaitLeader(ctx, c)
-	if leader == "" {
-		return undo, errors.New("kill in an election: no leader was known")
-	}
 	f.nodes = c.Nodes()
-	for _, term := range terms(ctx, e, f.nodes) {
-		f.before = max(f.before, term)
+	leader, err := f.reign(ctx, c, e)
+	if err != nil {
+		return undo, fmt.Errorf("kill in an election: %w", err)
 	}
 	aimedAt = []string{leader}
 	if err := f.kill(ctx, e, aimedAt); err != nil {
@@ -60,6 +58,25 @@ func (f *electionFault) Inject(ctx context.Context, c Cluster, _ []string) (undo
 	}
 	aimedAt = f.nodes
 	return undo, f.kill(ctx, e, others)
+}
+
+// reign is who leads, and sets the term before the election. The leader must tell its own: the others may know
+// only older ones, and would seem to elect when they hear of it.
+func (f *electionFault) reign(ctx context.Context, c Cluster, e Elector) (leader string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, leaderWait)
+	defer cancel()
+	err = await(ctx, func(ctx context.Context) error {
+		if leader = c.Leader(ctx); leader == "" {
+			return errors.New("no leader was known")
+		}
+		own := termOf(ctx, e, leader)
+		if own == 0 {
+			return fmt.Errorf("%s, which leads, did not tell its term", leader)
+		}
+		f.before = slices.Max(append(terms(ctx, e, f.nodes), own))
+		return nil
+	})
+	return leader, err
 }
 
 // kill kills the nodes at once and notes those that are gone.

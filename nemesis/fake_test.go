@@ -24,6 +24,7 @@ type fake struct {
 	log     []string
 	fail    string // the call that fails, once, after it has had its effect
 	panics  string // the call that panics, once
+	broken  string // the call that fails without an effect
 	dropped uint64
 	starts  int
 	down    map[string]bool
@@ -34,6 +35,9 @@ type fake struct {
 	term     uint64
 	killed   time.Time            // when the leader was
 	electing time.Duration        // how long after that an election begins
+	silent   string               // who tells no term
+	lag      uint64               // how many terms those that lag are behind, until they elect
+	lags     string               // who does; "" is all but the leader
 	stubborn bool                 // whoever leads does not hand over
 	voters   map[string]string    // their ids; a node with an empty disk joins under a new one
 	disk     map[string]int64     // bytes
@@ -59,9 +63,12 @@ func newFake() *fake {
 func (f *fake) note(effect func(), parts ...string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	effect()
 	call := strings.Join(parts, " ")
 	f.log = append(f.log, call)
+	if call == f.broken {
+		return errors.New(call + ": broken")
+	}
+	effect()
 	if call == f.panics {
 		f.panics = ""
 		panic("boom")
@@ -149,7 +156,7 @@ func (f *fake) PID(n string) int {
 
 func (f *fake) Kill(_ context.Context, n string) error {
 	return f.note(func() {
-		f.down[n] = true
+		f.down[n], f.stopped[n] = true, false
 		if n == f.leader {
 			f.killed = time.Now()
 		}
@@ -161,10 +168,12 @@ func (f *fake) Term(_ context.Context, n string) (uint64, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case f.down[n]:
-		return 0, errors.New("it is down")
+	case f.down[n], f.silent == n:
+		return 0, errors.New("it does not answer")
 	case f.leader != "" && f.down[f.leader] && time.Since(f.killed) >= f.electing:
 		return f.term + 1, nil
+	case n != f.leader && f.killed.IsZero() && (f.lags == "" || f.lags == n):
+		return f.term - f.lag, nil
 	}
 	return f.term, nil
 }
@@ -182,7 +191,12 @@ func (f *fake) Start(_ context.Context, n string) error {
 }
 
 func (f *fake) Pause(_ context.Context, n string) error {
-	return f.note(func() { f.stopped[n] = true }, "pause", n)
+	already := false
+	err := f.note(func() { already, f.stopped[n] = f.stopped[n], true }, "pause", n)
+	if already {
+		return ErrAnothers
+	}
+	return err
 }
 
 func (f *fake) Resume(_ context.Context, n string) error {

@@ -85,7 +85,8 @@ func (m *lostMember) choose(ctx context.Context, c Cluster, on []string) error {
 	})
 }
 
-// wipe kills the node if it is up, and empties its disk.
+// wipe kills the node if it is up, and empties its disk. It tries again only if the end of another fault has
+// started the node in between: each fault does that once, and a schedule has only so many.
 func (m *lostMember) wipe(ctx context.Context) error {
 	for {
 		if m.on.PID(m.node) != 0 {
@@ -98,11 +99,12 @@ func (m *lostMember) wipe(ctx context.Context) error {
 		m.files, m.bytes, m.empty = m.files+files, m.bytes+bytes, err == nil
 		if err == nil || m.on.PID(m.node) == 0 || ctx.Err() != nil {
 			return err
-		} // else the end of another fault has just started it
+		}
 	}
 }
 
-// comeBack starts the node, with an empty disk if it was lost, and waits until it votes again.
+// comeBack starts the node, with an empty disk if it was lost, and waits until it votes again. That it runs
+// is the harness's part, that it votes the system's: ErrNotJoined.
 func (m *lostMember) comeBack(ctx context.Context) error {
 	if m.lost && !m.empty {
 		if err := m.wipe(ctx); err != nil {
@@ -122,7 +124,7 @@ func (m *lostMember) comeBack(ctx context.Context) error {
 		return m.on.Joined(ctx, m.node)
 	})
 	if err != nil {
-		return fmt.Errorf("%s has not joined: %w", m.node, err)
+		return fmt.Errorf("%s: %w: %w", m.node, ErrNotJoined, err)
 	}
 	return nil
 }

@@ -33,7 +33,13 @@ func TestMember(t *testing.T) {
 		{"a disk half wiped is wiped before the start", "wipe", func(f *fake) { f.fail = "wipe n2" }, "kill n2, wipe n2, wipe n2, start n2", false, "", "wipe n2: broken"},
 		{"a panic", "wipe", func(f *fake) { f.panics = "wipe n2" }, "kill n2, wipe n2, wipe n2, start n2", false, "", "panic: boom"},
 		{"killed with a panic", "wipe", func(f *fake) { f.panics = "kill n2" }, "kill n2, start n2", false, "", "panic: boom"},
-		{"it does not join", "wipe", func(f *fake) { f.joining = time.Hour }, back, true, "", "could not be undone: n2 has not joined: it does not vote (context deadline exceeded)"},
+		{"it does not join", "wipe", func(f *fake) { f.joining = time.Hour }, back, true, "", "undo member:wipe: n2: a node has not joined again: it does not vote (context deadline exceeded)"},
+		{"it does not join", "remove", func(f *fake) { f.joining = time.Hour }, "remove n2, " + back, true, "", "undo member:remove: n2: a node has not joined again"},
+		{"it ends by itself instead", "wipe", func(f *fake) {
+			f.joining = time.Hour
+			time.AfterFunc(4*time.Second, func() { _ = f.note(func() { f.down["n2"] = true }, "crash") })
+		}, back + ", crash", true, "", "not joined again: it ended by itself"},
+		{"it is not started", "wipe", func(f *fake) { f.broken = "start n2" }, back, true, "", "undo member:wipe: a fault could not be undone: start n2: broken"},
 		{"another is out", "wipe", func(f *fake) { delete(f.voters, "n3") }, "", false, "", "member wipe: n3 does not vote (context deadline exceeded)"},
 		{"another is out", "remove", func(f *fake) { delete(f.voters, "n3") }, "", false, "", "member remove: n3 does not vote (context deadline exceeded)"},
 	} {
@@ -48,7 +54,8 @@ func TestMember(t *testing.T) {
 				require.Equal(t, c.bit, w.Bit)
 				require.Contains(t, w.Evidence, c.evidence)
 				require.Contains(t, w.Err, c.err)
-				require.Equal(t, strings.Contains(c.err, "undo"), errors.Is(err, ErrNotHealed))
+				require.Equal(t, strings.Contains(c.err, "be undone"), errors.Is(err, ErrNotHealed))
+				require.Equal(t, strings.Contains(c.err, "not joined"), errors.Is(err, ErrNotJoined))
 				if c.err == "" {
 					require.NoError(t, err)
 					require.InDelta(t, 3500, w.To.Milliseconds(), 30, "the window ends when it votes again")

@@ -9,9 +9,12 @@ import (
 	"time"
 )
 
+// ErrAnothers is in the error of a Pause of a node that is paused already: whoever did it also continues it.
+var ErrAnothers = errors.New("another fault is at it")
+
 // Pauser is a cluster whose nodes can be stopped in mid-instruction and continued.
 type Pauser interface {
-	Pause(ctx context.Context, node string) error // SIGSTOP; returns when every thread has stopped
+	Pause(ctx context.Context, node string) error // SIGSTOP; returns when every thread has stopped; ErrAnothers
 	Resume(ctx context.Context, node string) error
 	Stopped(node string) bool // is it stopped now, by the kernel's own account
 	PID(node string) int
@@ -68,6 +71,9 @@ func (f *pauseFault) Inject(ctx context.Context, c Cluster, on []string) (undo f
 		// Noted first: a Pause that fails half-way may have stopped some threads.
 		f.nodes = append(f.nodes, pausedNode{n, p.PID(n)})
 		if err := p.Pause(ctx, n); err != nil {
+			if errors.Is(err, ErrAnothers) {
+				f.nodes = f.nodes[:len(f.nodes)-1]
+			}
 			return undo, fmt.Errorf("pause %s: %w", n, err)
 		}
 	}

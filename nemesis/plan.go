@@ -17,23 +17,24 @@ const (
 )
 
 // Plan draws a schedule for a load of the given length on a cluster of n nodes: every spec once in
-// random order, then again in another, for as long as they fit. can is what the system is able to; a spec
-// that needs more is an error.
+// random order, then again in another, for as long as they fit. A load that is too short even for hurried
+// windows has fewer steps than specs. can is what the system is able to; a spec that needs more is an error.
 func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, can []Ability) (Schedule, error) {
 	var s Schedule
 	if len(specs) == 0 {
 		return s, nil
 	}
-	scale := 1.0 // a short load has short windows, so that every fault still has its turn
-	need := calmFirst + calmLast
+	// A short load has short windows, so that every fault still has its turn; but undoing is no quicker then.
+	scale, need, undo := 1.0, calmFirst+calmLast, time.Duration(0)
 	for _, spec := range specs {
 		if err := spec.Check(can); err != nil {
 			return s, err
 		}
-		need += calmMax + spec.Kind.Max + spec.Kind.Undo
+		need += calmMax + spec.Kind.Max
+		undo += spec.Kind.Undo
 	}
-	if load < need {
-		scale = float64(load) / float64(need)
+	if load < need+undo {
+		scale = max(0, float64(load-undo)/float64(need))
 	}
 	scaled := func(d time.Duration) time.Duration { return time.Duration(float64(d) * scale) }
 	end := load - scaled(calmLast)
@@ -45,11 +46,12 @@ func Plan(r *rand.Rand, specs []Spec, load time.Duration, n int, can []Ability) 
 				return s, err
 			}
 			step.At, step.For = round(at), round(scaled(step.For))
-			if step.At+step.For > end || len(s.Steps) == stepsMax {
+			over := step.At + step.For + specs[i].Kind.Undo
+			if step.For <= 0 || over > end || len(s.Steps) == stepsMax {
 				return s, nil
 			}
 			s.Steps = append(s.Steps, step)
-			at += step.For + scaled(specs[i].Kind.Undo+between(r, calmMin, calmMax))
+			at = over + scaled(between(r, calmMin, calmMax))
 		}
 	}
 }

@@ -31,6 +31,10 @@ const undoWait = 20 * time.Second
 // from then on may be the harness's doing.
 var ErrNotHealed = errors.New("a fault could not be undone")
 
+// ErrNotJoined is in the error of a run in which a node that had lost its disk was started again and has not
+// joined. The harness has done its part: what the cluster shows from then on is its own doing.
+var ErrNotJoined = errors.New("a node has not joined again")
+
 // Run injects every step on its time and undoes it, and returns when all are over. If ctx ends, what
 // is active is undone at once and what is still to come is left out. The error tells which steps could not
 // be injected or undone; the same stands in their windows.
@@ -71,7 +75,7 @@ func (r *Runner) step(ctx context.Context, i int, step Step) (err error) {
 			err = fmt.Errorf("step %d: panic: %v", i, p)
 		}
 		if undoErr := undoWithin(ctx, undo); undoErr != nil {
-			err = errors.Join(err, fmt.Errorf("undo %s: %w: %w", w.Fault, ErrNotHealed, undoErr))
+			err = errors.Join(err, fmt.Errorf("undo %s: %w", w.Fault, blamed(undoErr)))
 		}
 		if err != nil {
 			w.Err = err.Error()
@@ -119,6 +123,14 @@ func undoWithin(ctx context.Context, undo func(context.Context) error) (err erro
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoWait)
 	defer cancel()
 	return undo(ctx)
+}
+
+// blamed says of the error of an undo whose failure it is: the harness's, unless the undo says otherwise.
+func blamed(err error) error {
+	if errors.Is(err, ErrNotJoined) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrNotHealed, err)
 }
 
 func (r *Runner) record(w history.Window, phase string) {

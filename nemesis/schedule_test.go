@@ -29,8 +29,11 @@ func TestPlan(t *testing.T) {
 		seen := map[string]bool{}
 		for i, step := range s.Steps {
 			seen[step.Fault] = true
-			if i > 0 {
-				require.Greater(t, step.At, s.Steps[i-1].At+s.Steps[i-1].For, "drawn windows must not overlap")
+			kind, _ := kindOf(step.Fault)
+			over := step.At + step.For + kind.Undo
+			require.Less(t, over, load, "undoing falls into the load, however short that is")
+			if i < len(s.Steps)-1 {
+				require.Greater(t, s.Steps[i+1].At, over, "the next window waits for the undoing of the last")
 			}
 			if step.Fault == "member" {
 				require.Contains(t, []Target{One, Leader}, step.Target, "a member is lost alone")
@@ -132,6 +135,18 @@ func TestAllFitsIntoHalfAMinute(t *testing.T) {
 		need += calmMax + k.Max + k.Undo
 	}
 	require.LessOrEqual(t, need, 30*time.Second)
+}
+
+// A load that undoing alone would fill has no faults, and the verdict says that it was too short for them.
+func TestPlanOfALoadTooShort(t *testing.T) {
+	specs, err := ParseSpecs("all")
+	require.NoError(t, err)
+	for _, load := range []time.Duration{1, time.Millisecond, time.Second, 2400 * time.Millisecond, 2401 * time.Millisecond} {
+		s, err := Plan(rand.New(rand.NewPCG(1, 0)), specs, load, 5, able)
+		require.NoError(t, err)
+		require.NoError(t, s.Check(5, able))
+		require.Less(t, len(s.Steps), len(specs), load)
+	}
 }
 
 func TestAbilities(t *testing.T) {

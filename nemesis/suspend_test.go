@@ -9,6 +9,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Schedules written by hand overlap: a node that another fault has paused is that one's to continue.
+func TestTwoPausesOfOneNode(t *testing.T) {
+	for variant, log := range map[string]string{
+		"process": "pause n2, pause n1, pause n2, resume n1, resume n2",
+		"machine": "pause n2, cut, pause n1, pause n2, resume n1, heal, resume n2",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := newFake()
+			second := step("pause", All, variant)
+			second.At += time.Second / 2
+			err := f.runner().Run(t.Context(), Schedule{Steps: []Step{step("pause", "n2", ""), second}})
+			require.ErrorIs(t, err, ErrAnothers)
+			require.NotErrorIs(t, err, ErrNotHealed)
+			require.Equal(t, log, strings.Join(f.log, ", "))
+			for _, w := range f.ends(t) {
+				require.Equal(t, w.Step == 0, w.Bit, "the first stood still to its end, the second did not come about")
+			}
+		})
+	}
+}
+
 func TestSuspend(t *testing.T) {
 	for _, c := range []struct {
 		name     string

@@ -13,8 +13,12 @@ import (
 
 // Transferrer is a cluster whose leader can be told to hand over.
 type Transferrer interface {
-	// Reign is who leads and in which term; "" when no leader is known.
+	// Reign is who leads and in which term; "" when no leader is known. A leader's term is one more than the
+	// last one's, if only one election lies between.
 	Reign(ctx context.Context) (leader string, term uint64)
+	// Term is the newest term that the node knows.
+	Term(ctx context.Context, node string) (uint64, error)
+	PID(node string) int // 0 when it is down
 	// Transfer has from, which leads, hand leadership over to another node.
 	Transfer(ctx context.Context, from, to string) error
 }
@@ -93,7 +97,9 @@ func (f *transferFault) move(ctx context.Context, t Transferrer, nodes []string)
 	}
 }
 
-// handOver has the leader hand over to another node, and returns when that one says that it leads.
+// handOver has the leader hand over to another node, and returns when that one says that it leads. It may have
+// won an ordinary election instead, long after a call that was ignored: so its term must be the next one, and
+// the old leader live and know of it. An election that came in between costs the proof of one transfer.
 func (f *transferFault) handOver(ctx context.Context, t Transferrer, nodes []string) (from, to string, term uint64, err error) {
 	defer caught(&err)
 	ctx, cancel := context.WithTimeout(ctx, transferWait)
@@ -104,16 +110,30 @@ func (f *transferFault) handOver(ctx context.Context, t Transferrer, nodes []str
 	}
 	others := without(nodes, []string{from})
 	to = others[f.rand.IntN(len(others))]
+	pid := t.PID(from)
 	if err := t.Transfer(ctx, from, to); err != nil {
 		return "", "", 0, fmt.Errorf("%s to %s: %w", from, to, err)
 	}
+	term = before + 1
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	err = await(ctx, func(ctx context.Context) error {
 		leader, now := t.Reign(ctx)
-		if leader != to || now <= before {
+		known, err := t.Term(ctx, from)
+		switch {
+		case t.PID(from) != pid:
+			err = errors.New("the old leader's process ended")
+		case err != nil:
+			err = fmt.Errorf("the old leader did not answer: %w", err)
+		case now > term:
+			err = fmt.Errorf("%q led in term %d, more than one after %d", leader, now, before)
+		case leader == to && now == term && known >= term:
+			return nil
+		default:
 			return fmt.Errorf("%s to %s: then %q led in term %d", from, to, leader, now)
 		}
-		term = now
-		return nil
+		giveUp() // whoever leads later, it is not by this transfer
+		return fmt.Errorf("%s to %s: %w", from, to, err)
 	})
 	return from, to, term, err
 }

@@ -2,6 +2,7 @@ package nemesis
 
 import (
 	"context"
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -42,6 +43,49 @@ func TestTransfer(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) { newFake().undoneTwice(t, step("transfer", "", "")) })
+}
+
+// A hand-over that is ignored is not one because the node that was named wins an election later.
+func TestTransferThatIsIgnored(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		then func(f *fake) // after a second, when the named node also begins to lead
+		want string
+	}{
+		{"another has led in between", func(f *fake) { f.term += 2 }, `"n[13]" led in term 3, more than one after 1`},
+		{"the old leader is dead", func(f *fake) { f.term, f.down["n2"] = 2, true }, "the old leader's process ended"},
+		{"the old leader is another process", func(f *fake) { f.term, f.starts = 2, 1 }, "the old leader's process ended"},
+		{"the old leader stands still", func(f *fake) { f.term, f.silent = 2, "n2" }, "the old leader did not answer: it does not answer"},
+		{"the old leader does not know", func(f *fake) { f.term, f.lag, f.lags = 2, 1, "n2" }, `then "n[13]" led in term 2 \(context deadline exceeded\)`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newFake()
+				kind, _ := kindOf("transfer")
+				fault, ok := kind.New(nil, rand.New(rand.NewPCG(1, 1))).(*transferFault)
+				require.True(t, ok)
+				_, _, _, err := fault.handOver(t.Context(), ignoring{f, c.then}, f.Nodes())
+				require.Error(t, err)
+				require.Regexp(t, c.want, err.Error())
+			})
+		})
+	}
+}
+
+// ignoring is a cluster that takes no notice of a transfer, and elects the named node a second later.
+type ignoring struct {
+	*fake
+	then func(*fake)
+}
+
+func (d ignoring) Transfer(_ context.Context, _, to string) error {
+	time.AfterFunc(time.Second, func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.leader = to
+		d.then(d.fake)
+	})
+	return nil
 }
 
 // The first transfer of a short window may still be under way at its end.
