@@ -44,7 +44,11 @@ func (p *plan) command(schedule string) []string {
 		}
 	}
 	add("system", p.System.Name(), "kv")
-	add("nodes", strconv.Itoa(p.Nodes), "5")
+	nodes, concurrency := "5", strconv.Itoa(4*p.Nodes)
+	if p.bug != nil && (p.bug.Nodes > 0 || p.bug.Concurrency > 0) {
+		nodes, concurrency = "", "" // what is left out is the header's to say
+	}
+	add("nodes", strconv.Itoa(p.Nodes), nodes)
 	if p.Schedule == nil {
 		add("faults", p.Faults, "")
 	} else {
@@ -53,7 +57,7 @@ func (p *plan) command(schedule string) []string {
 	add("bug", p.Bug, "")
 	add("time", p.Time.String(), "")
 	add("seed", strconv.FormatUint(p.Seed, 10), "")
-	add("concurrency", strconv.Itoa(p.Concurrency), strconv.Itoa(4*p.Nodes))
+	add("concurrency", strconv.Itoa(p.Concurrency), concurrency)
 	add("rate", strconv.FormatFloat(p.Rate, 'g', -1, 64), "0")
 	add("keys", strconv.Itoa(p.Keys), "5")
 	return c

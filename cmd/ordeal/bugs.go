@@ -13,6 +13,7 @@ import (
 
 	"ordeal"
 	"ordeal/kv/bugs"
+	"ordeal/results"
 )
 
 func bugsCommand() *cobra.Command {
@@ -125,7 +126,7 @@ func showBugs(w io.Writer, names []string, asJSON bool) error {
 		if i > 0 {
 			_, _ = fmt.Fprintln(w)
 		}
-		_, _ = fmt.Fprint(w, bugText(b))
+		_, _ = fmt.Fprint(w, bugText(b, names[i]))
 	}
 	return nil
 }
@@ -140,8 +141,8 @@ func printLines(w io.Writer, all []bugs.Bug, line func(bugs.Bug) bugLine) error 
 	return nil
 }
 
-// bugText is a bug with all that its header tells, and its diff.
-func bugText(b bugs.Bug) string {
+// bugText is a bug with all that its header tells, and its diff; name is the id or the path that it was asked for by.
+func bugText(b bugs.Bug, name string) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s  tier %s  %s\n", b.ID, cmp.Or(b.Tier, "not given"), stateOf(b))
 	if b.Title != "" {
@@ -157,7 +158,8 @@ func bugText(b bugs.Bug) string {
 	fmt.Fprintf(&s, "\n  happened in   %s\n", cmp.Or(b.Origin, "not given"))
 	fmt.Fprintf(&s, "  revealed by   %s\n", strings.Join(trial, ", "))
 	fmt.Fprintf(&s, "  convicted by  %s\n", cmp.Or(strings.Join(b.Checks, " or "), "any check"))
-	fmt.Fprintf(&s, "  try it        ordeal run --bug %s\n\n", b.ID)
+	again := results.Again(results.Manifest{Command: []string{"ordeal", "run", "--bug", name}}) // as a shell reads it
+	fmt.Fprintf(&s, "  try it        %s\n\n", again)
 	if b.Story != "" {
 		fmt.Fprintf(&s, "%s\n\n", wrap(b.Story, 100))
 	}

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,13 +56,14 @@ func bugsRunCommand(asJSON *bool) *cobra.Command {
 how often one of the checks that the header names convicts it. Without arguments: all bugs that are ready; one that
 waits for something runs only if it is named.
 
-A trial that is valid, unknown, or invalid by another check only is a miss: its directory is kept, and the summary
-names it. Of the convictions of a bug the last one's directory is kept. Times are from the start of a trial, its
-cluster's included, to the verdict.
+A trial that is valid, unknown, or invalid by another check only is a miss, and so is a conviction of tier A that took
+more than ` + unit(convictionMax) + `: its directory is kept, and the summary names it. Of the convictions of a bug the last one's
+directory is kept. Times are from the start of a trial, its cluster's included, to the verdict.
 
-Exit codes: 0 each bug was convicted as often as its tier asks (A: 95 of 100, and every time of fewer than 20; B: once;
-C, or none: it is only counted), 1 one falls short, 2 interrupted, or a bug of which no trial could be judged, 254
-wrong usage or input, 255 the harness itself broke.`,
+Exit codes: 0 each bug was convicted as often as its tier asks (A: in 95 % of its trials, rounded up, which is every
+time of fewer than 20; B: once; C, or none: it is only counted), 1 one falls short, whatever happens after it did, 2
+interrupted, or a bug of which no trial could be judged, 254 wrong usage or input, such as a diff that does not apply,
+255 the harness itself broke, or a diff does not compile.`,
 		Example: `  ordeal bugs run --tier A -n 20
   ordeal bugs run leader-local-read mine.diff --seed 7`,
 		ValidArgsFunction: completeBugs,
@@ -120,10 +122,7 @@ func (r *campaign) run(args []string) error {
 		}
 	}
 	r.summarize(waiting)
-	if err != nil && !r.stopped {
-		return err
-	}
-	return r.exit()
+	return r.exit(err)
 }
 
 // choose finds the bugs to run, and those of the same kind that wait for something.
@@ -154,7 +153,7 @@ func (r *campaign) choose(args []string) (suspects []suspect, waiting []bugs.Bug
 			}
 		}
 		if len(names) == 0 {
-			return nil, nil, &ordeal.UsageError{Err: fmt.Errorf("no bug of tier %s is ready", r.tier)}
+			return nil, nil, &ordeal.UsageError{Err: nothingReady(r.tier)}
 		}
 	}
 	for _, name := range names {
@@ -165,6 +164,13 @@ func (r *campaign) choose(args []string) (suspects []suspect, waiting []bugs.Bug
 		suspects = append(suspects, suspect{b, name})
 	}
 	return suspects, waiting, nil
+}
+
+func nothingReady(tier string) error {
+	if tier == "" {
+		return errors.New("no bug is ready")
+	}
+	return fmt.Errorf("no bug of tier %s is ready", tier)
 }
 
 // check finds out before anything is built which diff does not apply.
@@ -281,12 +287,15 @@ func (r *campaign) summarize(waiting []bugs.Bug) {
 	}
 	w := r.cmd.OutOrStdout()
 	trials, convicted := 0, 0
-	var short []string
+	var short, unjudged []string
 	for _, t := range r.tallies {
 		trials += t.Trials
 		convicted += t.Convicted
-		if t.FallsShort {
+		switch {
+		case t.FallsShort:
 			short = append(short, t.Bug)
+		case t.Judged == 0:
+			unjudged = append(unjudged, t.Bug)
 		}
 		for _, m := range t.missed {
 			_, _ = fmt.Fprintln(w, "missed ", m.line(t.bug))
@@ -295,28 +304,35 @@ func (r *campaign) summarize(waiting []bugs.Bug) {
 	for _, b := range waiting {
 		_, _ = fmt.Fprintf(w, "not run  %s  %s\n", b.ID, stateOf(b))
 	}
-	end := ""
-	switch {
-	case r.stopped:
-		end = "; interrupted"
-	case len(short) > 0:
-		end = "; fall short: " + strings.Join(short, ", ")
+	end := fmt.Sprintf("convicted in %d of %d trials; bugs: %d, seed: %d", convicted, trials, len(r.tallies), r.seed)
+	if len(short) > 0 {
+		end += "; fall short: " + strings.Join(short, ", ")
 	}
-	_, _ = fmt.Fprintf(w, "convicted in %d of %d trials; bugs: %d, seed: %d%s\n", convicted, trials, len(r.tallies), r.seed, end)
+	if len(unjudged) > 0 {
+		end += "; not judged: " + strings.Join(unjudged, ", ")
+	}
+	if r.stopped {
+		end += "; interrupted"
+	}
+	_, _ = fmt.Fprintln(w, end)
 }
 
-func (r *campaign) exit() error {
+// exit is what the campaign comes to, if err ended it or nothing did. Unknown never hides invalid: a bug that fell
+// short did so whatever came after it.
+func (r *campaign) exit(err error) error {
 	if r.stopped {
+		err = nil // it is the interrupt's
+	}
+	switch {
+	case slices.ContainsFunc(r.tallies, func(t *bugTally) bool { return t.FallsShort }):
+		if err != nil {
+			_, _ = fmt.Fprintln(r.cmd.ErrOrStderr(), "ordeal:", err)
+		}
+		return exit(exitInvalid)
+	case err != nil:
+		return err
+	case r.stopped || slices.ContainsFunc(r.tallies, func(t *bugTally) bool { return t.Judged == 0 }):
 		return exit(exitUnknown)
 	}
-	worst := exitValid
-	for _, t := range r.tallies {
-		switch {
-		case t.FallsShort:
-			return exit(exitInvalid)
-		case t.judged == 0:
-			worst = exitUnknown
-		}
-	}
-	return exit(worst)
+	return exit(exitValid)
 }

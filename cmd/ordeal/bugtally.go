@@ -24,7 +24,13 @@ type bugTrial struct {
 	Reason    string         `json:"reason,omitempty"`
 	Elapsed   time.Duration  `json:"elapsed"` // nanoseconds, from the start of the trial to its verdict
 	Dir       string         `json:"dir"`
+
+	late bool // convicted, but too late to count
 }
+
+// convictionMax is how long a conviction of tier A may take, from the start of the trial to its verdict, on two cores.
+// The tier asks for it: a check that convicts in the end, but slowly, would otherwise go unnoticed.
+const convictionMax = time.Minute
 
 // judge takes a verdict as one on the bug.
 func (t *bugTrial) judge(b bugs.Bug, v results.Verdict) {
@@ -37,7 +43,14 @@ func (t *bugTrial) judge(b bugs.Bug, v results.Verdict) {
 			t.By = append(t.By, f.Checker)
 		}
 	}
-	t.Convicted = slices.ContainsFunc(t.By, b.Convicts)
+	switch {
+	case !slices.ContainsFunc(t.By, b.Convicts):
+	case b.Tier == "A" && t.Elapsed > convictionMax:
+		t.late = true
+		t.Reason = fmt.Sprintf("the verdict took %s, which tier A may not: %s at most", unit(t.Elapsed), unit(convictionMax))
+	default:
+		t.Convicted = true
+	}
 }
 
 func (t *bugTrial) line(b bugs.Bug) string {
@@ -45,6 +58,8 @@ func (t *bugTrial) line(b bugs.Bug) string {
 	switch {
 	case t.Convicted:
 		outcome = "convicted by " + strings.Join(t.By, ", ")
+	case t.late:
+		outcome = "convicted too late by " + strings.Join(t.By, ", ") + reason(t.Reason)
 	case t.Status == checker.Invalid:
 		outcome = fmt.Sprintf("invalid by %s, and not by %s", strings.Join(t.By, ", "), strings.Join(b.Checks, " or "))
 	}
@@ -57,6 +72,7 @@ type bugTally struct {
 	Bug        string        `json:"bug"`
 	Tier       string        `json:"tier"`
 	Trials     int           `json:"trials"`
+	Judged     int           `json:"judged"` // trials that were not unknown
 	Convicted  int           `json:"convicted"`
 	Needed     int           `json:"needed"` // convictions, of all trials that were asked for
 	FallsShort bool          `json:"falls_short"`
@@ -66,7 +82,6 @@ type bugTally struct {
 
 	bug    bugs.Bug
 	asked  int // trials
-	judged int // trials that were not unknown
 	times  []time.Duration
 	missed []bugTrial
 	kept   string // directory of the last conviction
@@ -76,10 +91,7 @@ type bugTally struct {
 func needed(tier string, n int) int {
 	switch tier {
 	case "A":
-		if n < 20 {
-			return n
-		}
-		return n * 95 / 100
+		return (n*95 + 99) / 100 // 95 % at least: all of fewer than 20
 	case "B":
 		return 1
 	default:
@@ -94,7 +106,7 @@ func newBugTally(b bugs.Bug, n int) *bugTally {
 func (t *bugTally) add(trial bugTrial) {
 	t.Trials++
 	if trial.Status != checker.Unknown {
-		t.judged++
+		t.Judged++
 	}
 	if !trial.Convicted {
 		t.missed = append(t.missed, trial)
@@ -109,9 +121,10 @@ func (t *bugTally) add(trial bugTrial) {
 	}
 }
 
-// finish works out what the trials come to. A bug whose trials were cut short does not fall short for that.
+// finish works out what the trials come to. A bug falls short once the trials that are left could not save it any
+// more; one of which no trial could be judged has not been tried.
 func (t *bugTally) finish() {
-	t.FallsShort = t.Trials == t.asked && t.Convicted < t.Needed
+	t.FallsShort = t.Judged > 0 && t.Convicted+t.asked-t.Trials < t.Needed
 	slices.Sort(t.times)
 	t.Median, t.P95 = percentile(t.times, 50), percentile(t.times, 95)
 	if t.Convicted == 0 {
@@ -126,8 +139,11 @@ func (t *bugTally) line(width int) string {
 		text += fmt.Sprintf("  median %s  p95 %s", unit(t.Median), unit(t.P95))
 	}
 	text += "  " + strings.Join(t.Checks, ",")
-	if t.FallsShort {
+	switch {
+	case t.FallsShort:
 		text += fmt.Sprintf("  FALLS SHORT of %d", t.Needed)
+	case t.Judged == 0:
+		text += "  NOT JUDGED"
 	}
 	return text
 }

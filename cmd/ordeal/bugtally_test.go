@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"ordeal/checker"
@@ -17,7 +20,7 @@ func TestNeeded(t *testing.T) {
 		tier    string
 		n, want int
 	}{
-		{"A", 1, 1}, {"A", 19, 19}, {"A", 20, 19}, {"A", 30, 28}, {"A", 100, 95},
+		{"A", 1, 1}, {"A", 19, 19}, {"A", 20, 19}, {"A", 21, 20}, {"A", 30, 29}, {"A", 40, 38}, {"A", 100, 95},
 		{"B", 1, 1}, {"B", 20, 1}, {"C", 20, 0}, {"", 20, 0},
 	} {
 		require.Equal(t, c.want, needed(c.tier, c.n), "%s %d", c.tier, c.n)
@@ -53,32 +56,89 @@ func TestTally(t *testing.T) {
 	}
 	tally.finish()
 	require.Len(t, tally.missed, 3)
-	require.Equal(t, 3, tally.judged)
+	require.Equal(t, 3, tally.Judged)
 	require.Equal(t, "b    A   1 of 4  median 1.0 s  p95 1.0 s  apply-log  FALLS SHORT of 4", tally.line(3))
 	text, err := json.Marshal(tally)
 	require.NoError(t, err)
-	require.JSONEq(t, `{"event":"bug","bug":"b","tier":"A","trials":4,"convicted":1,"needed":4,"falls_short":true,
+	require.JSONEq(t, `{"event":"bug","bug":"b","tier":"A","trials":4,"judged":3,"convicted":1,"needed":4,"falls_short":true,
 		"median":1000000000,"p95":1000000000,"checks":["apply-log"]}`, string(text))
+}
 
-	short := newBugTally(b, 20)
-	short.finish()
-	require.False(t, short.FallsShort, "it was cut short")
+// TestLateConviction: tier A has a minute, the others have not.
+func TestLateConviction(t *testing.T) {
+	for _, c := range []struct {
+		tier    string
+		elapsed time.Duration
+		line    string
+	}{
+		{"A", convictionMax, "b  #1  seed 0  60.0 s  convicted by linearizable  d"},
+		{"A", convictionMax + time.Second, `b  #1  seed 0  61.0 s  convicted too late by linearizable  "the verdict took 61.0 s, which tier A may not: 60.0 s at most"  d`},
+		{"B", convictionMax + time.Second, "b  #1  seed 0  61.0 s  convicted by linearizable  d"},
+	} {
+		b := bugs.Bug{ID: "b", Tier: c.tier, Checks: []string{"linearizable"}}
+		trial := bugTrial{Bug: "b", N: 1, Elapsed: c.elapsed, Dir: "d", By: []string{}}
+		trial.judge(b, verdictBy("linearizable"))
+		require.Equal(t, c.line, trial.line(b))
+		tally := newBugTally(b, 1)
+		tally.add(trial)
+		tally.finish()
+		require.Equal(t, !trial.Convicted, tally.FallsShort)
+	}
+}
+
+// TestFallsShort: a bug falls short once it cannot be saved any more, and only if it was tried.
+func TestFallsShort(t *testing.T) {
+	valid := bugTrial{Status: checker.Valid}
+	for _, c := range []struct {
+		name   string
+		asked  int
+		trials []bugTrial
+		short  bool
+		line   string
+	}{
+		{"cut short before the first trial", 20, nil, false, "b  A   0 of 0    NOT JUDGED"},
+		{"cut short while 19 of 20 may still convict", 20, []bugTrial{valid}, false, "b  A   0 of 1  "},
+		{"cut short after that", 20, []bugTrial{valid, valid}, true, "b  A   0 of 2    FALLS SHORT of 19"},
+		{"an unknown trial is a miss", 1 + 1, []bugTrial{{Convicted: true, Status: checker.Invalid}, {Status: checker.Unknown}}, true,
+			"b  A   1 of 2  median 0.0 s  p95 0.0 s    FALLS SHORT of 2"},
+		{"no trial was one", 1, []bugTrial{{Status: checker.Unknown}}, false, "b  A   0 of 1    NOT JUDGED"},
+	} {
+		tally := newBugTally(bugs.Bug{ID: "b", Tier: "A"}, c.asked)
+		for _, trial := range c.trials {
+			tally.add(trial)
+		}
+		tally.finish()
+		require.Equal(t, c.short, tally.FallsShort, c.name)
+		require.Equal(t, c.line, tally.line(1), c.name)
+	}
 }
 
 func TestExitOfACampaign(t *testing.T) {
-	fine, short, unjudged := &bugTally{judged: 1}, &bugTally{FallsShort: true}, &bugTally{}
+	fine, short, unjudged := &bugTally{Judged: 1}, &bugTally{Judged: 1, FallsShort: true}, &bugTally{}
+	broke := errors.New("bug b: go build: no")
 	for _, c := range []struct {
 		tallies []*bugTally
 		stopped bool
-		want    exit
+		err     error
+		want    error
+		says    string
 	}{
-		{[]*bugTally{fine}, false, exitValid},
-		{[]*bugTally{unjudged, fine}, false, exitUnknown},
-		{[]*bugTally{unjudged, short, fine}, false, exitInvalid},
-		{[]*bugTally{fine}, true, exitUnknown},
-		{nil, true, exitUnknown},
+		{tallies: []*bugTally{fine}, want: exit(exitValid)},
+		{tallies: []*bugTally{unjudged, fine}, want: exit(exitUnknown)},
+		{tallies: []*bugTally{unjudged, short, fine}, want: exit(exitInvalid)},
+		{tallies: []*bugTally{fine}, stopped: true, want: exit(exitUnknown)},
+		{stopped: true, want: exit(exitUnknown)},
+		{stopped: true, err: broke, want: exit(exitUnknown)},
+		{tallies: []*bugTally{fine, unjudged}, err: broke, want: broke},
+		{tallies: []*bugTally{short, fine}, stopped: true, want: exit(exitInvalid)},
+		{tallies: []*bugTally{short, fine}, stopped: true, err: broke, want: exit(exitInvalid)},
+		{tallies: []*bugTally{short, fine}, err: broke, want: exit(exitInvalid), says: "ordeal: bug b: go build: no\n"},
 	} {
-		require.Equal(t, c.want, (&campaign{tallies: c.tallies, stopped: c.stopped}).exit())
+		var said bytes.Buffer
+		cmd := &cobra.Command{}
+		cmd.SetErr(&said)
+		require.Equal(t, c.want, (&campaign{tallies: c.tallies, stopped: c.stopped, cmd: cmd}).exit(c.err))
+		require.Equal(t, c.says, said.String())
 	}
 }
 

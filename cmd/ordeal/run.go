@@ -104,10 +104,10 @@ func runCommand() *cobra.Command {
 
 Workloads:
 ` + workloadHelp() + `
-Faults, as NAME[:SHAPE][@TARGET], in a list such as kill,pause@leader,partition:isolate@n2:
+Faults, as NAME[:VARIANT][@TARGET], in a list such as kill,pause@leader,partition:isolate@n2:
 ` + faultHelp() + `
 Targets: one, leader, minority, majority, all, or a node such as n2. "all" is every fault, "none" is none.`,
-		Example: `  ordeal run                                    five nodes, 30 s of kills, pauses and partitions
+		Example: `  ordeal run                                    five nodes, 30 s of all faults
   ordeal run --bug leader-local-read            a trial as the planted bug asks for: it must be convicted
   ordeal run --faults pause@leader --time 1m    the leader stops again and again
   ordeal run --time 30s --schedule results/latest/schedule.json`,

@@ -42,7 +42,8 @@ type soak struct {
 	keepGoing bool
 
 	cmd  *cobra.Command
-	args []string // workload
+	args []string      // workload
+	load time.Duration // of a trial
 	log  *soakLog
 	stop chan os.Signal
 }
@@ -75,7 +76,11 @@ in a row end the soak. Exit codes are those of run.`,
 }
 
 func (s *soak) run() error {
-	if _, err := s.flags.read(s.args); err != nil {
+	config, err := s.flags.read(s.args)
+	if err != nil {
+		return err
+	}
+	if s.load, err = config.Load(); err != nil {
 		return err
 	}
 	if s.lasting <= 0 || s.keep < 0 {
@@ -85,7 +90,6 @@ func (s *soak) run() error {
 	if out == filepath.Clean(results.DefaultOut) {
 		out = filepath.Join(out, fmt.Sprintf("soak-%d", s.seed))
 	}
-	var err error
 	if s.log, err = openSoakLog(out, soakHeader{Soak: s.seed, Trial: s.trialArgs()}); err != nil {
 		return &ordeal.UsageError{Err: err}
 	}

@@ -61,7 +61,7 @@ func (s *soak) trial(n int, out string) (soakTrial, error) {
 
 func (s *soak) runTrial(t *soakTrial, out string) error {
 	args := append(s.trialArgs(), "--seed", strconv.FormatUint(t.Seed, 10), "--faults", t.Faults, "--out", out)
-	c := child{stop: s.stop, patience: s.flags.config.Time + hangs}
+	c := child{stop: s.stop, patience: s.load + hangs}
 	last, err := c.run(s.cmd.Context(), args)
 	t.interrupted = c.interrupted
 	if err != nil {

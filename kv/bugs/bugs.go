@@ -1,5 +1,10 @@
 // Package bugs holds the bugs that are planted in kv, each a small diff with a header that says where it
 // happened and what convicts it, and builds nodes that have one. It knows nothing of the harness.
+//
+// Two bugs of the table that these come from are not planted, since kv has nothing to plant them in:
+//   - newest-snapshot-file: the log is one file that a rename replaces, snapshot included. There is no separate
+//     snapshot file that could be newer than the record of it.
+//   - lock-without-lease-check: kv has no locks with leases. It waits for the lock workload.
 package bugs
 
 import (

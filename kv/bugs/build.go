@@ -109,9 +109,12 @@ func (b Bug) applied(dir string) (map[string][]byte, error) {
 	}
 	changed := make(map[string][]byte)
 	for _, f := range files {
-		name, ok := strings.CutPrefix(strings.TrimPrefix(f.NewName, "b/"), "kv/")
-		if !ok || f.IsDelete || f.IsBinary || f.IsRename || path.Clean(name) != name || !fs.ValidPath(name) {
-			return nil, fmt.Errorf("the diff is to change text files in kv/, not %q", f.NewName)
+		name, err := source(f)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := changed[name]; twice {
+			return nil, fmt.Errorf("kv/%s: the diff has two sections for it", name)
 		}
 		var old []byte
 		if !f.IsNew {
@@ -131,6 +134,21 @@ func (b Bug) applied(dir string) (map[string][]byte, error) {
 		changed[name] = text.Bytes()
 	}
 	return changed, nil
+}
+
+// source is the file that a section of a diff changes, by its path within kv/. The section must make a
+// difference to the node: tests are not part of it, nor is what the go command does not compile.
+func source(f *gitdiff.File) (string, error) {
+	name, ok := strings.CutPrefix(strings.TrimPrefix(f.NewName, "b/"), "kv/")
+	switch {
+	case !ok || f.IsDelete || f.IsBinary || f.IsRename || path.Clean(name) != name || !fs.ValidPath(name):
+		return "", fmt.Errorf("the diff is to change text files in kv/, not %q", f.NewName)
+	case !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go"):
+		return "", fmt.Errorf("kv/%s: the diff is to change Go files, other than tests", name)
+	case len(f.TextFragments) == 0:
+		return "", fmt.Errorf("kv/%s: the diff changes none of its lines", name)
+	}
+	return name, nil
 }
 
 // relocate moves a hunk to where its old lines are now, the nearest place if there are several. The
