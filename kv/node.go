@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg Config) error {
 	}
 	cancel()
 	err = errors.Join(err, server.Close())
-	n.transport.done.Wait()
+	n.done.Wait()
 	n.others.Wait()
 	if n.disk != nil {
 		err = errors.Join(err, n.disk.close())
@@ -166,5 +166,5 @@ func (n *Node) Save(w *Write) {
 // SetPeers implements Transport, with the transport's Send.
 func (n *Node) SetPeers(m Members) {
 	n.members.Store(&m)
-	n.transport.setPeers(m.Addrs)
+	n.setPeers(m.Addrs)
 }

@@ -18,6 +18,7 @@ func TestTable(t *testing.T) {
 	want := map[string]string{
 		"ack-before-commit":        "A",
 		"applied-index-apart":      "B",
+		"asks-before-vote-saved":   "C",
 		"cas-at-propose":           "A",
 		"compact-before-durable":   "B",
 		"confchange-after-send":    "C",
