@@ -52,14 +52,14 @@
 //	POST   /members/{id}/promote, DELETE /members/{id}, POST /leader/{id}
 //
 // A condition that does not hold is answered 412, body = current value. Keys are path-escaped arbitrary
-// bytes. Answers carry Kv-Node, Kv-Term and, of a key, Kv-Revision (the index of its last change, 0:
-// absent) and Kv-Found. Errors are {"error":"…","code":"…","definite":true|false}; see [CodeBadRequest]
-// and those after it. Members and leadership are changed at the leader.
+// bytes. Answers carry Kv-Node, Kv-Term and, of a key, Kv-Revision (of its last change, 0: absent) and
+// Kv-Found (not 0). Errors are {"error":"…","code":"…","definite":true|false}; see [CodeBadRequest] and
+// those after it. Members and leadership are changed at the leader. In a session reads enter the log, too.
 //
 // # Members
 //
-// A number is given once. A learner that has caught up becomes a voter. A node that has lost its disk
-// joins under a new number, in the place of the old: see [Node]. One that was removed answers 410.
-// Between nodes POST /raft carries length-prefixed raft messages, in an endless body for each peer and
-// direction; a snapshot has a request of its own, since heartbeats must not wait behind it.
+// A number is given once. A learner that has caught up becomes a voter. A node that has lost its disk joins
+// under a new number, in the place of the old (POST /birth finds that out; a cluster born of one has nobody to
+// ask). One that was removed answers 410. Between nodes POST /raft carries length-prefixed raft messages, in
+// an endless body each way; a snapshot, at most 1 GiB, has a request of its own: heartbeats must not wait.
 package kv

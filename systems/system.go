@@ -43,7 +43,8 @@ type Inspectable interface {
 // Transferrer is an Inspectable System whose leader hands over when it is asked to. Optional: without it there is
 // no transfer fault.
 type Transferrer interface {
-	// Transfer asks leader, which leads, to hand over to another voter.
+	// Transfer asks leader, which leads, to hand over to another voter. It counts if that one leads the next
+	// term while the old leader lives.
 	Transfer(ctx context.Context, leader, to cluster.NodeSpec) error
 }
 
