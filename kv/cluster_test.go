@@ -20,7 +20,7 @@ import (
 // cluster is some nodes in this process, on loopback, with their disks in a test's directory. It knows them by the
 // numbers of their birth, also those that have another number since, or none.
 type cluster struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	peers  map[uint64]string
 	nodes  map[uint64]*running
@@ -50,7 +50,7 @@ func (noJournal) Leader(uint64)               {}
 func (noJournal) Flush() error                { return nil }
 
 // newPeers is a cluster that has yet to be started.
-func newPeers(t *testing.T, size int, tune func(*Config)) *cluster {
+func newPeers(t testing.TB, size int, tune func(*Config)) *cluster {
 	c := &cluster{
 		t: t, dir: t.TempDir(), peers: make(map[uint64]string), nodes: make(map[uint64]*running), tune: tune,
 		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 10 * time.Second},
@@ -67,7 +67,7 @@ func newPeers(t *testing.T, size int, tune func(*Config)) *cluster {
 	return c
 }
 
-func newCluster(t *testing.T, size int, tune func(*Config)) *cluster {
+func newCluster(t testing.TB, size int, tune func(*Config)) *cluster {
 	c := newPeers(t, size, tune)
 	for id := range c.peers {
 		c.start(id)
@@ -76,13 +76,13 @@ func newCluster(t *testing.T, size int, tune func(*Config)) *cluster {
 }
 
 // freeAddr is an address that nobody listens on.
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	l := listen(t, "127.0.0.1:0")
 	require.NoError(t, l.Close())
 	return l.Addr().String()
 }
 
-func listen(t *testing.T, addr string) net.Listener {
+func listen(t testing.TB, addr string) net.Listener {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", addr)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
