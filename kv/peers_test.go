@@ -50,7 +50,7 @@ var peers = []peer{
 		},
 	},
 	{
-		name: "etcd", module: "testdata/peers/etcd", pkg: "go.etcd.io/etcd/server/v3",
+		name: "etcd", module: "../systems/testdata/peers/etcd", pkg: "go.etcd.io/etcd/server/v3",
 		load: []string{"--protocol", "etcd"},
 		args: func(id int, dir string, clients, nodes []string) []string {
 			return []string{
@@ -62,7 +62,7 @@ var peers = []peer{
 		},
 	},
 	{
-		name: "raftexample", module: "testdata/peers/raftexample", pkg: "go.etcd.io/etcd/v3/contrib/raftexample",
+		name: "raftexample", module: "../systems/testdata/peers/raftexample", pkg: "go.etcd.io/etcd/v3/contrib/raftexample",
 		load: []string{"--protocol", "http"},
 		args: func(id int, _ string, clients, nodes []string) []string {
 			_, port, _ := net.SplitHostPort(clients[id-1])
@@ -118,7 +118,7 @@ var peerColumns = []struct {
 func BenchmarkPeers(b *testing.B) {
 	requireDisk(b, b.TempDir())
 	bin := b.TempDir()
-	build(b, "testdata/peers/etcd", filepath.Join(bin, "load"), ".")
+	build(b, "../systems/testdata/peers/etcd", filepath.Join(bin, "load"), ".")
 	for _, p := range peers {
 		build(b, p.module, filepath.Join(bin, p.name), p.pkg)
 	}
