@@ -164,6 +164,9 @@ func (c *trialCase) judge(ctx context.Context, checks []check) (results.Verdict,
 			return v, err
 		}
 		for _, row := range rows {
+			if row.Broken != nil {
+				return v, fmt.Errorf("%s: %w", row.Checker, row.Broken)
+			}
 			if row.Elapsed == 0 {
 				row.Elapsed = time.Since(began)
 			}

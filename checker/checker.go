@@ -61,6 +61,9 @@ type Verdict struct {
 	Engine   string        `json:"engine,omitempty"` // the algorithm that decided
 	Elapsed  time.Duration `json:"-"`
 	Findings []Finding     `json:"-"` // not empty if Invalid
+	// Broken says that the checker itself is wrong: engines disagree, or what one found could not be confirmed.
+	// Such a verdict is worth nothing.
+	Broken error `json:"-"`
 }
 
 // Finding is one violation, small enough to read.

@@ -1,10 +1,10 @@
 package checker
 
 import (
+	"context"
 	"encoding/json"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -28,14 +28,12 @@ const (
 
 // counterCall is an add or a read.
 type counterCall struct {
-	index      int   // Op.Index
-	add        bool  //
-	delta      int64 // of an add
-	answered   bool  // sum is known
-	sum        int64 // what a read found, what an add left
-	strange    bool  // it was answered with what is no integer
-	maybe      bool  // an add that may not have happened
-	begin, end time.Duration
+	interval
+	add      bool
+	delta    int64 // of an add
+	answered bool  // sum is known
+	sum      int64 // what a read found, what an add left
+	strange  bool  // it was answered with what is no integer
 }
 
 // from is the sum just before a call that was answered.
@@ -55,7 +53,7 @@ type counterProblem struct {
 func parseCounter(ops []history.Op) (Problem, error) {
 	p := &counterProblem{calls: make([]counterCall, 0, len(ops)), bound: -1}
 	for _, op := range ops {
-		c := counterCall{index: op.Index, begin: op.Call, end: op.Return, maybe: op.Type == history.Info}
+		c := counterCall{interval: intervalOf(op)}
 		keep, reason := c.read(op)
 		if reason != "" {
 			return nil, &OpError{Op: op, Reason: reason}
@@ -101,82 +99,73 @@ func integer(raw json.RawMessage, most int64) (int64, bool) {
 	return n, err == nil && -most <= n && n <= most
 }
 
-// Machine implements Problem; states are sums.
-func (p *counterProblem) Machine() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return p.start },
-		Step: func(state, input, _ any) (bool, any) {
-			c, sum := input.(*counterCall), state.(int64)
+// machine is the sequential specification; states are sums.
+func (p *counterProblem) machine() machine[counterCall, int64] {
+	return machine[counterCall, int64]{
+		start: p.start,
+		step: func(sum int64, c *counterCall) (int64, bool) {
 			switch {
 			case c.strange:
-				return false, state
+				return sum, false
 			case p.rising:
-				return c.from() >= sum, c.sum
+				return c.sum, c.from() >= sum
 			default:
-				return !c.answered || c.from() == sum, sum + c.delta
+				return sum + c.delta, !c.answered || c.from() == sum
 			}
 		},
-		Equal: func(a, b any) bool { return a.(int64) == b.(int64) },
-		Hash:  func(state any) uint64 { return uint64(state.(int64)) * 0x9e3779b97f4a7c15 },
+		equal: func(a, b int64) bool { return a == b },
+		hash:  func(sum int64) uint64 { return scatter(uint64(sum)) },
+		reads: func(c *counterCall) bool { return !c.add && !p.rising },
 	}
 }
 
+// Machine implements Problem.
+func (p *counterProblem) Machine() porcupine.Model { return p.machine().porcupine() }
+
 // Operations implements Problem.
-func (p *counterProblem) Operations() []porcupine.Operation {
-	ops := make([]porcupine.Operation, len(p.calls))
-	for i := range p.calls {
-		c := &p.calls[i]
-		ops[i] = porcupine.Operation{ClientId: c.index, Input: c, Call: int64(c.begin), Return: int64(c.end)}
-	}
-	return ops
+func (p *counterProblem) Operations() []porcupine.Operation { return porcupineOps(p.calls) }
+
+// Replay implements Problem.
+func (p *counterProblem) Replay(order []int32) error { return replay(p.calls, p.machine(), order) }
+
+// Engines implements Problem.
+func (p *counterProblem) Engines() []Engine {
+	return []Engine{{"counter ladder", p.climbed}, {"search", func(ctx context.Context, memory int64) Answer {
+		order, r := wgl(ctx, p.calls, p.machine(), memory)
+		return Answer{Result: r, Order: order}
+	}}}
 }
 
 func (p *counterProblem) with(calls []counterCall) *counterProblem {
 	return &counterProblem{calls: calls, start: p.start, rising: p.rising, bound: p.bound}
 }
 
-// Simplify implements Problem. A counter that only grows is decided here (see ladder); any other is
-// left to the search.
-func (p *counterProblem) Simplify() (Problem, bool) {
-	if slices.ContainsFunc(p.calls, func(c counterCall) bool { return c.strange }) {
-		return p, false
-	}
-	if !p.grows() {
-		return p, true
-	}
-	l := newLadder(p)
-	if _, found := l.conflict(); found {
-		return p, false
-	}
-	if p.rising {
-		return p.with(nil), true
-	}
-	switch l.climb() {
-	case legal:
-		return p.with(nil), true
-	case illegal:
-		return p, false
-	default:
-		return p, true
-	}
-}
-
-// Core implements proven.
-func (p *counterProblem) Core() (Problem, bool) {
+// climbed decides a counter that only grows: see ladder.
+func (p *counterProblem) climbed(context.Context, int64) Answer {
 	if i := slices.IndexFunc(p.calls, func(c counterCall) bool { return c.strange }); i >= 0 {
-		return p.with(p.calls[i : i+1]), true
+		return Answer{Result: illegal, Part: p.with(p.calls[i : i+1])}
 	}
 	if !p.grows() {
-		return nil, false
+		return Answer{Result: unfit, Why: "it does not only grow, or an add that is ok does not tell the sum"}
 	}
 	l := newLadder(p)
 	if pair, found := l.conflict(); found {
-		return &counterProblem{calls: pair, start: p.start, rising: true, bound: -1}, true
+		return Answer{Result: illegal, Part: &counterProblem{calls: pair, start: p.start, rising: true, bound: -1}}
 	}
-	if gaps, found := l.unfilled(); found {
-		return l.around(gaps), true
+	if p.rising {
+		return Answer{Result: legal, Order: l.order(p, nil)}
 	}
-	return nil, false
+	switch r, filled := l.climb(); r {
+	case legal:
+		return Answer{Result: legal, Order: l.order(p, filled)}
+	case illegal:
+		if gaps, found := l.unfilled(); found {
+			return Answer{Result: illegal, Part: l.around(gaps)}
+		}
+		return Answer{Result: illegal}
+	default:
+		return Answer{Result: r}
+	}
 }
 
 // Groups implements Problem: an add cannot be left out, for it is in every sum that follows, so there

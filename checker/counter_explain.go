@@ -103,7 +103,7 @@ func (s *counterStory) wrongWay(low, high counterCall) Finding {
 // gap: the counter grew by more, or other, than what anybody added.
 func (s *counterStory) gap(l *ladder, g gap) Finding {
 	above := l.rungs[g.above]
-	about := []counterCall{above, {index: s.problem.bound}}
+	about := []counterCall{above, {interval: interval{index: s.problem.bound}}}
 	low, below := l.start, fmt.Sprintf("its beginning at %d", l.start)
 	if g.above > 0 {
 		c := l.rungs[g.above-1]
@@ -124,11 +124,11 @@ func (s *counterStory) gap(l *ladder, g gap) Finding {
 		fmt.Sprintf("Any other add in between had begun by %s, when %s finished.", s.at(g.until), s.nameOf(s.problem.bound)),
 	}
 	if twice, ok := s.twice(g, above); ok {
-		about = append(about, counterCall{index: twice.Index})
+		about = append(about, counterCall{interval: intervalOf(twice)})
 		proof = append(proof, fmt.Sprintf("It is what %s added, as if that had been applied twice.", nameOp(twice)))
 	}
 	if refused, ok := s.refused(g); ok {
-		about = append(about, counterCall{index: refused.Index})
+		about = append(about, counterCall{interval: intervalOf(refused)})
 		proof = append(proof, fmt.Sprintf("%s would explain it, but it was answered as not applied.", nameOp(refused)))
 	}
 	return s.finding(rulePhantomAdd, text, proof, about...)
@@ -152,7 +152,7 @@ func (s *counterStory) gaps(l *ladder, gaps []gap) Finding {
 		"Every add that was answered with its sum tells from where to where it took the counter.",
 		fmt.Sprintf("They leave gaps, the lowest below %s and the highest below %s; each may be made up of adds of unknown outcome, but each of those happened once at most.",
 			s.name(l.rungs[first.above]), s.name(l.rungs[last.above])),
-	}, append(s.calls, counterCall{index: s.problem.bound})...)
+	}, append(s.calls, counterCall{interval: interval{index: s.problem.bound}})...)
 }
 
 // twice is the lowest answered add of the gap's size above the gap that had begun in time to have been

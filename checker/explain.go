@@ -129,7 +129,7 @@ func (s *story) phantom() *Finding {
 			s.sortOps(f)
 			return f
 		case later != nil:
-			return s.beforeWrite(c, call{index: later.Index, reads: none, writes: c.reads, begin: later.Call, end: later.Return})
+			return s.beforeWrite(c, call{interval: intervalOf(*later), reads: none, writes: c.reads})
 		default:
 			return s.finding(rulePhantom, fmt.Sprintf("%s; nobody ever wrote %s.", found, v), nil, c)
 		}

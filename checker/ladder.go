@@ -53,7 +53,9 @@ func newLadder(p *counterProblem) *ladder {
 			l.loose = append(l.loose, c)
 		}
 	}
-	slices.SortStableFunc(l.rungs, func(a, b counterCall) int { return cmp.Or(cmp.Compare(a.sum, b.sum), cmp.Compare(a.from(), b.from())) })
+	slices.SortStableFunc(l.rungs, func(a, b counterCall) int {
+		return cmp.Or(cmp.Compare(a.sum, b.sum), cmp.Compare(a.from(), b.from()), cmp.Compare(a.begin, b.begin))
+	})
 	slices.SortStableFunc(l.loose, func(a, b counterCall) int { return cmp.Compare(b.delta, a.delta) })
 	l.rest = make([]int64, len(l.loose)+1)
 	for i := len(l.loose) - 1; i >= 0; i-- {
@@ -115,35 +117,60 @@ func (l *ladder) lastBefore(low counterCall, i int) counterCall {
 
 func sameRead(a, b counterCall) bool { return !a.add && !b.add && a.sum == b.sum }
 
-// climb is 3: outOfTime if there were too many ways to fill the gaps.
-func (l *ladder) climb() result {
+// climb is 3: outOfTime if there were too many ways to fill the gaps. If it is legal, filled says for each
+// loose add which gap it is in, from 1.
+func (l *ladder) climb() (r result, filled []int) {
 	for i := range l.gaps {
-		if l.fill(l.gaps[i:i+1]) == illegal { // soon found, where all gaps together might take long
-			return illegal
+		if r, _ := l.fill(l.gaps[i : i+1]); r == illegal { // soon found, where all gaps together might take long
+			return illegal, nil
 		}
 	}
 	return l.fill(l.gaps)
 }
 
-// fill tells whether adds of unknown outcome can fill gaps, the lowest first.
-func (l *ladder) fill(gaps []gap) result {
+// fill tells whether adds of unknown outcome can fill gaps, the lowest first, and how: see climb.
+func (l *ladder) fill(gaps []gap) (result, []int) {
 	const stepsMax = 1 << 20 // some milliseconds
-	f := filler{ladder: l, gaps: gaps, used: make([]bool, len(l.loose)), steps: stepsMax}
+	f := filler{ladder: l, gaps: gaps, used: make([]int, len(l.loose)), steps: stepsMax}
 	switch {
 	case f.gap(0):
-		return legal
+		return legal, f.used
 	case f.steps <= 0:
-		return outOfTime
+		return outOfTime, nil
 	default:
-		return illegal
+		return illegal, nil
 	}
+}
+
+// order writes the linearization out: the rungs, with what fills a gap before the rung above it.
+func (l *ladder) order(p *counterProblem, filled []int) []int32 {
+	place := make(map[int]int32, len(p.calls))
+	for i := range p.calls {
+		place[p.calls[i].index] = int32(i)
+	}
+	in := make([][]int32, len(l.gaps)) // by gap
+	for i, g := range filled {
+		if g > 0 {
+			in[g-1] = append(in[g-1], place[l.loose[i].index])
+		}
+	}
+	order := make([]int32, 0, len(p.calls))
+	g := 0
+	for i := range l.rungs {
+		if g < len(l.gaps) && l.gaps[g].above == i {
+			order = append(order, in[g]...)
+			g++
+		}
+		order = append(order, place[l.rungs[i].index])
+	}
+	return order
 }
 
 // filler is a search for the fillers of gaps.
 type filler struct {
 	*ladder
 	gaps  []gap
-	used  []bool // by loose
+	used  []int // by loose: the gap that it is in, from 1
 	steps int
 }
 
@@ -162,14 +189,14 @@ func (f *filler) choose(g, i int, need int64) bool {
 			return false
 		}
 		c := &f.loose[i]
-		if f.used[i] || c.delta == tried || c.delta > need || c.begin > f.gaps[g].until {
+		if f.used[i] > 0 || c.delta == tried || c.delta > need || c.begin > f.gaps[g].until {
 			continue
 		}
-		tried, f.used[i] = c.delta, true
+		tried, f.used[i] = c.delta, g+1
 		if f.choose(g, i+1, need-c.delta) {
 			return true
 		}
-		f.used[i] = false
+		f.used[i] = 0
 	}
 	return false
 }
@@ -177,19 +204,23 @@ func (f *filler) choose(g, i int, need int64) bool {
 // unfilled returns gaps next to each other that cannot all be filled, as few as it finds.
 func (l *ladder) unfilled() ([]gap, bool) {
 	for i := range l.gaps {
-		if l.fill(l.gaps[i:i+1]) == illegal {
+		if r, _ := l.fill(l.gaps[i : i+1]); r == illegal {
 			return l.gaps[i : i+1], true
 		}
 	}
+	cannot := func(from, to int) bool {
+		r, _ := l.fill(l.gaps[from:to])
+		return r == illegal
+	}
 	to := 2
-	for to <= len(l.gaps) && l.fill(l.gaps[:to]) != illegal {
+	for to <= len(l.gaps) && !cannot(0, to) {
 		to++
 	}
 	if to > len(l.gaps) {
 		return nil, false
 	}
 	from := to - 2
-	for l.fill(l.gaps[from:to]) != illegal {
+	for !cannot(from, to) {
 		from--
 	}
 	return l.gaps[from:to], true

@@ -3,6 +3,7 @@ package checker
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -32,7 +33,11 @@ const (
 // Linearizable judges whether each key behaved like one copy of m that does one operation at a time,
 // at a moment between the operation's call and its return (Herlihy & Wing, ACM TOPLAS 12(3), 1990).
 //
-// It goes key by key, since linearizability is local, on as many processors as there are. Every key
+// It goes key by key, since linearizability is local, on as many processors as there are. A key is decided by
+// the first of its model's engines that covers its operations; a legal one by a linearization, which is replayed;
+// an illegal one by a small part, which Porcupine confirms. Porcupine also judges beside the engines what it can in
+// a small budget. Where it comes to another answer, the verdict is Broken.
+// Every key
 // gets a verdict, and every key without a legal order becomes a finding. A key that is too hard for
 // the budget is Unknown, with its size in the reason; before it gives up, it looks for violations
 // among operations that are near each other. A history in which nothing succeeded is Unknown.
@@ -59,7 +64,8 @@ type keyCheck struct {
 	ops     []history.Op
 	problem Problem
 	result  result
-	err     error         // why problem is nil
+	engine  string        // that decided, or was the last to try
+	err     error         // why problem is nil, or what is wrong with the checker
 	part    Problem       // if illegal: a part that is
 	spent   time.Duration // on the search
 	finding *Finding
@@ -67,12 +73,14 @@ type keyCheck struct {
 
 func (l *linearizable) Check(ctx context.Context, ops []history.Op) Verdict {
 	start := time.Now()
-	v := Verdict{Checker: l.Name(), Engine: "porcupine"}
+	v := Verdict{Checker: l.Name()}
 	keys := byKey(ops)
 	timed, cancel := context.WithTimeout(ctx, l.budget.Time)
 	l.decideAll(timed, keys)
 	cancel()
+	beside := l.beside(ctx, keys)
 	l.explainAll(ctx, keys)
+	v.Engine = engines(keys, beside)
 	l.conclude(&v, keys)
 	if v.Status == Valid && !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Type == history.OK }) {
 		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", count(len(ops), "operation"))
@@ -129,13 +137,18 @@ func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64)
 		}
 	}
 	whole, cancel := context.WithTimeout(ctx, l.budget.KeyTime*3/4)
-	k.result = decide(whole, k.problem, memory)
+	var a Answer
+	a, k.engine, k.err = decide(whole, k.problem, memory)
 	cancel()
-	k.part = k.problem
+	k.result, k.part = a.Result, k.problem
+	if k.err != nil {
+		k.err = fmt.Errorf("key %q: %w", k.key, k.err)
+		return
+	}
 	if k.result == outOfTime || k.result == outOfMemory {
 		rest, cancel := context.WithTimeout(ctx, l.budget.KeyTime/4)
 		if part := local(rest, k.problem, memory); part != nil {
-			k.result, k.part = illegal, part
+			k.result, k.part, k.engine = illegal, part, "neighbours"
 		}
 		cancel()
 	}
@@ -171,8 +184,7 @@ func (l *linearizable) explainKey(ctx context.Context, k *keyCheck) {
 		confirm, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.budget.Witness)
 		defer cancel()
 		if search(confirm, core, memory) == legal {
-			k.err = fmt.Errorf("key %q: the checker disagrees with Porcupine about %s, which is a bug in the checker",
-				k.key, count(len(core.Operations()), "operation"))
+			k.err = disagrees(k, core)
 			return
 		}
 	}
@@ -194,6 +206,11 @@ func (l *linearizable) conclude(v *Verdict, keys []*keyCheck) {
 			undecided = append(undecided, k.err.Error())
 		case k.result != legal:
 			undecided = append(undecided, l.why(k))
+		}
+	}
+	for _, k := range keys {
+		if _, unread := errors.AsType[*OpError](k.err); k.err != nil && !unread {
+			v.Broken = errors.Join(v.Broken, k.err)
 		}
 	}
 	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.To, b.To) })

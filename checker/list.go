@@ -24,12 +24,10 @@ func List() Model { return Model{Name: "list", Parse: parseList} }
 
 // listCall is an append or a read.
 type listCall struct {
-	index      int     // Op.Index
-	element    value   // of an append; none for a read
-	shows      []value // of a read
-	strange    bool    // a read of what is no list
-	maybe      bool    // it may not have happened
-	begin, end time.Duration
+	interval
+	element value   // of an append; none for a read
+	shows   []value // of a read
+	strange bool    // a read of what is no list
 }
 
 func (c *listCall) reads() bool { return c.element == none }
@@ -45,7 +43,7 @@ func parseList(ops []history.Op) (Problem, error) {
 	in := interner{ids: map[string]value{}}
 	p := &listProblem{calls: make([]listCall, 0, len(ops))}
 	for _, op := range ops {
-		c := listCall{index: op.Index, element: none, begin: op.Call, end: op.Return, maybe: op.Type == history.Info}
+		c := listCall{interval: intervalOf(op), element: none}
 		keep, reason := in.list(&c, op)
 		if reason != "" {
 			return nil, &OpError{Op: op, Reason: reason}
@@ -90,36 +88,36 @@ func (in *interner) list(c *listCall, op history.Op) (keep bool, reason string) 
 	}
 }
 
-// Machine implements Problem; states are lists of values, which are never changed.
-func (p *listProblem) Machine() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return []value(nil) },
-		Step: func(state, input, _ any) (bool, any) {
-			c, list := input.(*listCall), state.([]value)
+// list is the sequential specification; states are lists of values, which are never changed.
+func list() machine[listCall, []value] {
+	return machine[listCall, []value]{
+		step: func(state []value, c *listCall) ([]value, bool) {
 			if c.reads() {
-				return !c.strange && slices.Equal(c.shows, list), state
+				return state, !c.strange && slices.Equal(c.shows, state)
 			}
-			return true, append(slices.Clip(list), c.element)
+			return append(slices.Clip(state), c.element), true
 		},
-		Equal: func(a, b any) bool { return slices.Equal(a.([]value), b.([]value)) },
-		Hash: func(state any) uint64 {
+		equal: slices.Equal[[]value],
+		hash: func(state []value) uint64 {
 			h := uint64(0)
-			for _, v := range state.([]value) {
-				h = (h + uint64(v) + 1) * 0x9e3779b97f4a7c15
+			for _, v := range state {
+				h = scatter(h + uint64(v))
 			}
 			return h
 		},
+		reads: (*listCall).reads,
 	}
 }
 
+// Machine implements Problem.
+func (p *listProblem) Machine() porcupine.Model { return list().porcupine() }
+
 // Operations implements Problem.
-func (p *listProblem) Operations() []porcupine.Operation {
-	ops := make([]porcupine.Operation, len(p.calls))
-	for i := range p.calls {
-		c := &p.calls[i]
-		ops[i] = porcupine.Operation{ClientId: c.index, Input: c, Call: int64(c.begin), Return: int64(c.end)}
-	}
-	return ops
+func (p *listProblem) Operations() []porcupine.Operation { return porcupineOps(p.calls) }
+
+// Engines implements Problem.
+func (p *listProblem) Engines() []Engine {
+	return []Engine{{"list order", p.ordered}, {"search", p.searched}}
 }
 
 func (p *listProblem) with(calls []listCall) *listProblem {
@@ -135,91 +133,6 @@ func (p *listProblem) appends() []int {
 		}
 	}
 	return n
-}
-
-// Simplify implements Problem. If every element that is shown was appended once, it decides:
-//
-//  1. An append of unknown outcome whose element no read shows is left out. In a legal order no read
-//     comes after it, for reads show everything; so without it that order is legal too, and with it
-//     the append goes last.
-//  2. An element that was never appended cannot be shown, and one that was appended once cannot be
-//     shown twice. Every list is a prefix of every later one, so all reads are prefixes of the longest.
-//  3. The longest read then says where each call belongs: append 1, reads of length 1, append 2,
-//     reads of length 2, and so on, after them the appends that nobody read. Calls of one place can
-//     have any order. So there is a legal order iff no call of a place had ended before one of an
-//     earlier place began: the order by place, and by call within one, keeps every other.
-//
-// Otherwise the rest after step 1 is left to the search.
-func (p *listProblem) Simplify() (Problem, bool) {
-	appends := p.appends()
-	shown := make([]bool, len(p.values))
-	unique := true
-	var longest []value
-	for _, c := range p.calls {
-		if c.strange {
-			return p, false
-		}
-		if len(c.shows) > len(longest) {
-			longest = c.shows
-		}
-		for _, v := range c.shows {
-			if appends[v] == 0 {
-				return p, false
-			}
-			shown[v] = true
-			unique = unique && appends[v] == 1
-		}
-	}
-	calls := make([]listCall, 0, len(p.calls))
-	for _, c := range p.calls {
-		if c.reads() || !c.maybe || shown[c.element] {
-			calls = append(calls, c)
-		}
-	}
-	if !unique {
-		return p.with(calls), true
-	}
-	return p.with(nil), inPlace(calls, longest, len(p.values))
-}
-
-// inPlace is steps 2 and 3.
-func inPlace(calls []listCall, longest []value, values int) bool {
-	position := make([]int, values) // by value: in the longest list, from 1
-	for i, v := range longest {
-		if position[v] > 0 {
-			return false
-		}
-		position[v] = i + 1
-	}
-	type placed struct {
-		place      int
-		begin, end time.Duration
-	}
-	all := make([]placed, len(calls))
-	for i, c := range calls {
-		switch {
-		case c.reads() && !slices.Equal(c.shows, longest[:len(c.shows)]):
-			return false
-		case c.reads():
-			all[i] = placed{2 * len(c.shows), c.begin, c.end}
-		case position[c.element] > 0:
-			all[i] = placed{2*position[c.element] - 1, c.begin, c.end}
-		default:
-			all[i] = placed{math.MaxInt, c.begin, c.end}
-		}
-	}
-	slices.SortFunc(all, func(a, b placed) int { return cmp.Compare(a.place, b.place) })
-	earlier, latest := time.Duration(math.MinInt64), time.Duration(math.MinInt64) // begins: of earlier places, of all so far
-	for i, c := range all {
-		if i > 0 && all[i-1].place < c.place {
-			earlier = latest
-		}
-		if c.end < earlier {
-			return false
-		}
-		latest = max(latest, c.begin)
-	}
-	return true
 }
 
 // Groups implements Problem: a group is an element.

@@ -111,7 +111,7 @@ func (s *listStory) phantom() (Finding, bool) {
 			s.sortOps(&f)
 			return f, true
 		case later != nil && later.Call > r.end:
-			return s.beforeAppend(r, listCall{index: later.Index, element: v, begin: later.Call}), true
+			return s.beforeAppend(r, listCall{interval: intervalOf(*later), element: v}), true
 		case later != nil:
 			return Finding{}, false // the story has lost it, so it shows nothing
 		default:

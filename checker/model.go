@@ -30,9 +30,12 @@ type Problem interface {
 	// times, where an operation of unknown outcome returns at history.Never. Intervals are closed:
 	// operations that share one moment are concurrent, and Porcupine sorts calls before returns.
 	Operations() []porcupine.Operation
-	// Simplify returns a problem with a legal order iff this one has one, but quicker to search;
-	// possible is false if it has proved that there is none.
-	Simplify() (simple Problem, possible bool)
+	// Engines are the ways to decide it, in the order in which they are to be asked.
+	Engines() []Engine
+	// Replay carries operations out in the given order, by their places in Operations. It is an error if that
+	// is no linearization: one that must have happened is missing, one is there twice, one was not possible in its
+	// place, or one had ended before another began that comes earlier.
+	Replay(order []int32) error
 	// Groups is the number of sets of operations that can be left out as a whole, in the order of
 	// their first calls.
 	Groups() int

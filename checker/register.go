@@ -39,19 +39,18 @@ const (
 
 // call is an operation of a register in the terms of this problem. It reads if reads is not none and
 // writes if writes is not none.
+//
+// One that may not have happened has no effect unless it finds reads.
 type call struct {
-	index         int   // Op.Index
+	interval
 	reads, writes value // what must be found, what is left behind
-	maybe         bool  // it may not have happened; then it has no effect unless it finds reads
 	absurd        bool  // a cas that failed although it found its old value: never legal
-	begin, end    time.Duration
 }
 
 // registerProblem is the Problem of a register.
 type registerProblem struct {
 	calls  []call
 	values []json.RawMessage // by value; shared with the problems made of this one
-	boxed  []any             // by value: states, boxed once
 	groups []value           // in the order of first calls; made by Groups
 }
 
@@ -59,7 +58,7 @@ func parseRegister(ops []history.Op) (Problem, error) {
 	in := interner{ids: map[string]value{"null": null}, values: []json.RawMessage{json.RawMessage("null")}}
 	p := &registerProblem{calls: make([]call, 0, len(ops))}
 	for _, op := range ops {
-		c := call{index: op.Index, reads: none, writes: none, begin: op.Call, end: op.Return, maybe: op.Type == history.Info}
+		c := call{interval: intervalOf(op), reads: none, writes: none}
 		keep, reason := in.read(&c, op)
 		if reason != "" {
 			return nil, &OpError{Op: op, Reason: reason}
@@ -69,10 +68,6 @@ func parseRegister(ops []history.Op) (Problem, error) {
 		}
 	}
 	p.values = in.values
-	p.boxed = make([]any, len(p.values))
-	for v := range p.boxed {
-		p.boxed[v] = value(v)
-	}
 	return p, nil
 }
 
@@ -170,40 +165,44 @@ func canonical(raw json.RawMessage) (string, bool) {
 	return strings.TrimSuffix(text.String(), "\n"), err == nil
 }
 
-// Machine implements Problem; states are values.
-func (p *registerProblem) Machine() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return p.boxed[null] },
-		Step: func(state, input, _ any) (bool, any) {
-			c := input.(*call)
+// register is the sequential specification; states are values.
+func register() machine[call, value] {
+	return machine[call, value]{
+		start: null,
+		step: func(state value, c *call) (value, bool) {
 			switch {
 			case c.absurd:
-				return false, state
-			case c.reads != none && c.reads != state.(value):
-				return c.maybe, state
+				return state, false
+			case c.reads != none && c.reads != state:
+				return state, c.maybe
 			case c.writes == none:
-				return true, state
+				return state, true
 			default:
-				return true, p.boxed[c.writes]
+				return c.writes, true
 			}
 		},
-		Equal: func(a, b any) bool { return a.(value) == b.(value) },
-		Hash:  func(state any) uint64 { return uint64(state.(value)+1) * 0x9e3779b97f4a7c15 },
+		equal: func(a, b value) bool { return a == b },
+		hash:  func(state value) uint64 { return scatter(uint64(state)) },
+		reads: func(c *call) bool { return c.writes == none },
 	}
 }
 
+// Machine implements Problem.
+func (p *registerProblem) Machine() porcupine.Model { return register().porcupine() }
+
 // Operations implements Problem.
-func (p *registerProblem) Operations() []porcupine.Operation {
-	ops := make([]porcupine.Operation, len(p.calls))
-	for i := range p.calls {
-		c := &p.calls[i]
-		ops[i] = porcupine.Operation{ClientId: c.index, Input: c, Call: int64(c.begin), Return: int64(c.end)}
-	}
-	return ops
+func (p *registerProblem) Operations() []porcupine.Operation { return porcupineOps(p.calls) }
+
+// Replay implements Problem.
+func (p *registerProblem) Replay(order []int32) error { return replay(p.calls, register(), order) }
+
+// Engines implements Problem.
+func (p *registerProblem) Engines() []Engine {
+	return []Engine{{"zones", p.zoned}, {"search", p.searched}}
 }
 
 func (p *registerProblem) with(calls []call) *registerProblem {
-	return &registerProblem{calls: calls, values: p.values, boxed: p.boxed}
+	return &registerProblem{calls: calls, values: p.values}
 }
 
 // Groups implements Problem: a group is a value, with all that write it and all that read it.

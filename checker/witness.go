@@ -14,26 +14,23 @@ import (
 // value never loses its writer); then single reads and single demands; and at the end Porcupine is
 // asked about what is left, without any simplification of ours.
 
-// proven is a Problem that may know a small part of itself without a legal order, without a search.
-type proven interface{ Core() (Problem, bool) }
-
 // witness searches a small part of p that has no legal order either. If p is whole, it is all of ops;
 // otherwise it is a part of them that was found already. The search stops when ctx is done and
 // returns the smallest part found so far.
 func witness(ctx context.Context, m Model, ops []history.Op, p Problem, whole bool, memory int64) Problem {
 	w := witnessSearch{ctx: ctx, memory: memory}
-	core, known := Problem(nil), false
-	if c, ok := p.(proven); ok {
-		core, known = c.Core()
+	if a, _, _ := decide(ctx, p, memory); a.Part != nil && len(a.Part.Operations()) <= 2 {
+		return a.Part // of which nothing can be left out
 	}
-	switch {
-	case known:
-		p = core
-	case whole && len(p.Operations()) <= prefixOps:
+	small := whole && len(p.Operations()) <= prefixOps
+	if small {
 		half, cancel := halfOf(ctx)
 		p = (&witnessSearch{ctx: half, memory: memory}).prefix(m, ops, p)
 		cancel()
-	case whole:
+	}
+	if a, _, _ := decide(ctx, p, memory); a.Result == illegal && a.Part != nil {
+		p = a.Part
+	} else if whole && !small {
 		if part := local(ctx, p, memory); part != nil {
 			p = part
 		}
@@ -64,7 +61,7 @@ type witnessSearch struct {
 	memory int64
 }
 
-func (w *witnessSearch) illegal(p Problem) bool { return decide(w.ctx, p, w.memory) == illegal }
+func (w *witnessSearch) illegal(p Problem) bool { return convicts(w.ctx, p, w.memory) }
 
 // prefix finds the shortest illegal prefix. Linearizability is prefix-closed, so this is a binary
 // search over the completions.

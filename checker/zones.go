@@ -1,202 +1,269 @@
 package checker
 
-import "fmt"
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
 
-// The rules below are about two values v and w, each written once. Such a value is held during one
-// interval of time. If a call that touched v had ended when a call that touched w began, then the
-// interval of v is before that of w. Both ways is impossible.
+	"ordeal/history"
+)
 
-// pair calls rule for each two different values that were written once, until it finds something.
-func (s *story) pair(rule func(v, w value) *Finding) *Finding {
-	for _, v := range s.values {
-		for _, w := range s.values {
-			if v == w || !s.once(v) || !s.once(w) {
-				continue
+// zoned decides a register by zones, in O(n log n), whatever the number of clients and of unknown outcomes.
+//
+// It needs that each value that somebody found has one producer. Then the register holds it during one
+// interval of time, and so it does a *chain* of values that came of each other by cas. Of a chain only two
+// moments matter: f, the first end of a call that touched it, and s, the last begin. Two chains are in
+// conflict iff a call of each had ended before one of the other began: f < s' and f' < s. A history is legal
+// iff every chain is legal by itself and no two are in conflict. (Gibbons & Korach, SIAM J. Comput. 26(4), 1997;
+// Golab, Li & Shah, PODC 2011. A chain behaves as one write that takes time.)
+//
+// A chain with f < s owns the register from f to s: a forward zone. Any other fits into a moment between s
+// and f: a backward zone. Two backward zones are never in conflict, so one sweep finds what is.
+//
+// What is of unknown outcome counts if its value was found, and has no end; else it is dropped (see Simplify).
+func (p *registerProblem) zoned(context.Context, int64) Answer {
+	if i := slices.IndexFunc(p.calls, func(c call) bool { return c.absurd }); i >= 0 {
+		return Answer{Result: illegal, Part: p.with(p.calls[i : i+1])}
+	}
+	z := zoning{p: p, s: simplifier{calls: slices.Clone(p.calls)}, values: len(p.values)}
+	if !z.s.index(z.values) || !z.s.settle() {
+		return z.phantom()
+	}
+	z.s.drop()
+	if a, bad := z.separate(); bad {
+		return a
+	}
+	z.touch()
+	if a, bad := z.link(); bad {
+		return a
+	}
+	for v := range value(z.values) {
+		if at := z.s.sole(v); at >= 0 && z.s.calls[at].reads == none || v == null && at < 0 && z.s.producers[v] == 1 {
+			if a, bad := z.walk(v); bad {
+				return a
 			}
-			if f := rule(v, w); f != nil {
-				return f
+		}
+	}
+	if a, bad := z.circle(); bad {
+		return a
+	}
+	return z.sweep()
+}
+
+type zoning struct {
+	p       *registerProblem
+	s       simplifier
+	values  int
+	first   []int32 // by value: of the calls that touched it last of all values the one that ended first; -1
+	last    []int32 // by value: of the same the one that began last; -1
+	after   []int32 // by value: the cas that replaced it; -1 if none did
+	walked  []int32 // by value: its place in its chain, from 1
+	chained []value // by chain and place
+	chains  []chain
+}
+
+// chain is values that came of each other by cas.
+type chain struct {
+	from, to      int // in chained
+	f, s          time.Duration
+	first, last   int32 // the calls of f and s; first is -1 for the initial value, which is there from the beginning of time
+	firstV, lastV value // the values whose clusters they are in
+}
+
+func (c *chain) forward() bool { return c.f < c.s }
+
+// key is where the chain stands among others: a backward zone before all forward ones that begin later.
+func (c *chain) key() time.Duration {
+	if c.forward() {
+		return c.f
+	}
+	return c.s
+}
+
+// separate gives each write of a value that nobody found, but several wrote, a value of its own.
+func (z *zoning) separate() (Answer, bool) {
+	z.s.index(z.values)
+	for i := range z.s.calls {
+		c := &z.s.calls[i]
+		if c.reads != none && z.s.producers[c.reads] != 1 {
+			return Answer{Result: unfit, Why: fmt.Sprintf("%s was written more than once and found", history.ValueLabel(z.p.values[c.reads]))}, true
+		}
+		if c.writes != none && z.s.producers[c.writes] != 1 && z.s.readers[c.writes] < 0 {
+			c.writes = value(z.values)
+			z.values++
+		}
+	}
+	z.s.index(z.values)
+	return Answer{}, false
+}
+
+// touch finds the calls that bound each value's zone. A cas belongs to the value that it wrote.
+func (z *zoning) touch() {
+	z.first, z.last, z.walked = make([]int32, z.values), make([]int32, z.values), make([]int32, z.values)
+	for v := range z.values {
+		z.first[v], z.last[v] = -1, -1
+	}
+	for i, c := range z.s.calls {
+		v := c.cluster()
+		if z.first[v] < 0 || c.end < z.s.calls[z.first[v]].end {
+			z.first[v] = int32(i)
+		}
+		if z.last[v] < 0 || c.begin > z.s.calls[z.last[v]].begin {
+			z.last[v] = int32(i)
+		}
+	}
+}
+
+// cluster is the value whose zone the call belongs to.
+func (c call) cluster() value {
+	if c.writes != none {
+		return c.writes
+	}
+	return c.reads
+}
+
+// link finds which cas replaced each value; two are a lost update.
+func (z *zoning) link() (Answer, bool) {
+	z.after = make([]int32, z.values)
+	for v := range z.after {
+		z.after[v] = -1
+	}
+	var twice []int32
+	for i, c := range z.s.calls {
+		switch {
+		case c.reads == none || c.writes == none:
+		case z.after[c.reads] >= 0:
+			twice = []int32{z.s.sole(c.reads), z.after[c.reads], int32(i)}
+		default:
+			z.after[c.reads] = int32(i)
+		}
+	}
+	if twice != nil { // told only now, for the part is found by what followed on each value
+		return z.illegal(twice...), true
+	}
+	return Answer{}, false
+}
+
+// walk makes the chain that begins with v. Within it, no call of a value had ended before a call
+// of an earlier value, or its own writer, began.
+func (z *zoning) walk(v value) (Answer, bool) {
+	c := chain{from: len(z.chained), f: math.MaxInt64, s: math.MinInt64, first: -1, last: -1}
+	if z.s.sole(v) < 0 {
+		c.f, c.firstV = math.MinInt64, v
+	}
+	for v != none {
+		z.chained = append(z.chained, v)
+		z.walked[v] = int32(len(z.chained))
+		if first := z.first[v]; first >= 0 {
+			end := z.s.calls[first].end
+			if w := z.s.sole(v); w >= 0 && z.s.calls[w].begin > end {
+				return z.illegal(w, first), true
+			}
+			if c.s > end {
+				return z.illegal(append(z.between(c.lastV, v), c.last, first)...), true
+			}
+			if end < c.f {
+				c.f, c.first, c.firstV = end, first, v
+			}
+			if last := z.last[v]; z.s.calls[last].begin > c.s {
+				c.s, c.last, c.lastV = z.s.calls[last].begin, last, v
 			}
 		}
+		next := z.after[v]
+		if v = none; next >= 0 {
+			v = z.s.calls[next].writes
+		}
 	}
-	return nil
+	c.to = len(z.chained)
+	if c.last >= 0 {
+		z.chains = append(z.chains, c)
+	}
+	return Answer{}, false
 }
 
-// stale: v was there, then w, and then v was found again.
-func (s *story) stale() *Finding { return s.pair(s.stalePair) }
-
-func (s *story) stalePair(v, w value) *Finding {
-	touchesV := func(c call) bool { return c.touches(v) }
-	touchesW := func(c call) bool { return c.touches(w) && c.writes != v }
-	c, d, ok := s.before(touchesW, func(c call) bool { return c.finds(v) && c.writes != w })
-	if !ok || w == null && s.sole(null) < 0 {
-		return nil
+// between are the cas that lead from v to w, which is later in its chain or the same.
+func (z *zoning) between(v, w value) (links []int32) {
+	if z.walked[v] > z.walked[w] {
+		v, w = w, v
 	}
-	if s.sole(v) < 0 {
-		return s.tellStale(v, w, c, d, fmt.Sprintf("; nobody had written %s", s.value(v)), nil)
+	for at := z.walked[v]; at < z.walked[w]; at++ {
+		links = append(links, z.s.sole(z.chained[at]))
 	}
-	writerV, writerW := s.calls[s.sole(v)], s.calls[s.sole(w)]
-	if a, b, ok := s.before(writerV.is, writerW.is); ok {
-		return s.tellStale(v, w, c, d, fmt.Sprintf("; %s was written after %s was done", s.value(w), s.value(v)), []call{a, b})
-	}
-	if a, b, ok := s.before(touchesV, writerW.is); ok {
-		return s.tellStale(v, w, c, d, fmt.Sprintf("; %s had begun after %s was done", s.name(b), s.name(a)), []call{a, b})
-	}
-	// The writers do not tell, but a call that saw w in between does.
-	a, b, ok := s.before(touchesV, func(x call) bool { return x.touches(w) && x.end < d.begin })
-	if !ok {
-		return nil
-	}
-	return s.tellStale(v, w, b, d, fmt.Sprintf("; that had begun after %s was done", s.name(a)), []call{a, b})
+	return links
 }
 
-// tellStale tells of calls c and d: c touched w and had ended when d, which found v, began. Why w
-// came after v is said by why and shown by order: a touched v and had ended when b, which touched w,
-// began. Without order v is the initial value.
-func (s *story) tellStale(v, w value, c, d call, why string, order []call) *Finding {
-	proof := []string{s.origin(v)}
-	if order != nil {
-		a, b := order[0], order[1]
-		proof = append(proof, s.origin(w),
-			fmt.Sprintf("%s finished at %s, so %s had been there by then.", s.name(a), s.at(a.end), s.value(v)),
-			fmt.Sprintf("%s began at %s, so %s came after %s.", s.name(b), s.at(b.begin), s.value(w), s.value(v)))
+// circle finds values that came of each other alone.
+func (z *zoning) circle() (Answer, bool) {
+	for v := range value(z.values) {
+		if z.walked[v] > 0 || z.s.sole(v) < 0 {
+			continue
+		}
+		var round []int32
+		for at := z.s.sole(v); !slices.Contains(round, at); at = z.s.sole(z.s.calls[at].reads) {
+			round = append(round, at)
+		}
+		return z.illegal(round...), true
 	}
-	proof = append(proof,
-		fmt.Sprintf("%s finished at %s: by then %s had taken the place of %s, which nobody wrote again.", s.name(c), s.at(c.end), s.value(w), s.value(v)),
-		fmt.Sprintf("%s began at %s, %s later, and found %s: a contradiction.", s.name(d), s.at(d.begin), span(d.begin-c.end), s.value(v)))
-	text := fmt.Sprintf("%s began %s after %s had finished%s.", s.name(d), span(d.begin-c.end), s.name(c), why)
-	return s.finding(ruleStale, text, proof, s.withWriters(append(order, c, d), v, w)...)
+	return Answer{}, false
 }
 
-// replaced: v was found after a cas had replaced it, perhaps by way of others.
-func (s *story) replaced() *Finding {
-	return s.pair(func(v, w value) *Finding {
-		link, ok := s.descends(v, w)
-		if !ok {
-			return nil
+// sweep compares each zone with the last forward one that begins before it: forward zones that went by without
+// a conflict do not overlap, so no other can contain it.
+func (z *zoning) sweep() Answer {
+	slices.SortFunc(z.chains, func(a, b chain) int {
+		if c := cmp.Compare(a.key(), b.key()); c != 0 || a.forward() == b.forward() {
+			return c
+		} else if b.forward() {
+			return -1
 		}
-		y, x, ok := s.before(
-			func(c call) bool { return c.touches(w) },
-			func(c call) bool { return c.touches(v) && !c.is(link) && c.writes != w })
-		if !ok {
-			return nil
-		}
-		came := fmt.Sprintf("%s came of %s by %s", s.value(w), s.value(v), s.name(link))
-		rule := ruleStale
-		if x.reads != v {
-			rule = ruleBeforeWrite
-		}
-		text := fmt.Sprintf("%s began %s after %s had finished", s.name(x), span(x.begin-y.end), s.name(y))
-		if !y.is(link) {
-			text += "; " + came
-		}
-		return s.finding(rule, text+".",
-			[]string{
-				s.origin(v),
-				came + ", so from then on it was not " + s.value(v) + " again.",
-				fmt.Sprintf("%s finished at %s: by then that had happened.", s.name(y), s.at(y.end)),
-				fmt.Sprintf("%s began at %s, %s later, and touched %s: a contradiction.", s.name(x), s.at(x.begin), span(x.begin-y.end), s.value(v)),
-			}, s.withWriters([]call{x, y, link}, v, w)...)
+		return 1
 	})
-}
-
-// descends tells whether w came of v by cas alone; link is the cas that replaced v.
-func (s *story) descends(v, w value) (link call, ok bool) {
-	for range s.values { // as many steps as there are values, in case they go round
-		at := s.sole(w)
-		if at < 0 || s.calls[at].maybe || s.calls[at].reads == none {
-			return call{}, false
+	var owner *chain
+	for i := range z.chains {
+		c := &z.chains[i]
+		if owner != nil && owner.f < c.s && c.f < owner.s {
+			a := append(z.between(owner.firstV, owner.lastV), owner.first, owner.last)
+			return z.illegal(append(append(a, z.between(c.firstV, c.lastV)...), c.first, c.last)...)
 		}
-		link = s.calls[at]
-		if w = link.reads; !s.once(w) {
-			return call{}, false
-		}
-		if w == v {
-			return link, true
+		if c.forward() {
+			owner = c
 		}
 	}
-	return call{}, false
+	return Answer{Result: legal, Order: places(z.order(), z.s.calls, z.p.calls)}
 }
 
-// wentPast: v came of u by cas alone, although w was there in between.
-func (s *story) wentPast() *Finding {
-	return s.pair(func(u, v value) *Finding {
-		link, ok := s.descends(u, v)
-		if !ok {
-			return nil
-		}
-		for _, w := range s.values {
-			_, after := s.descends(u, w)
-			_, before := s.descends(w, v)
-			if w == u || w == v || !s.once(w) || after && before {
-				continue
-			}
-			touchesW := func(c call) bool { return c.touches(w) && c.writes != v }
-			c, d, ok := s.before(touchesW, func(c call) bool { return c.touches(v) })
-			if !ok || w == null && s.sole(null) < 0 {
-				continue
-			}
-			if s.sole(u) < 0 {
-				return s.past(u, v, w, []call{c, d, link})
-			}
-			if a, b, ok := s.before(func(c call) bool { return c.touches(u) }, touchesW); ok {
-				return s.past(u, v, w, []call{c, d, link, a, b})
-			}
-		}
-		return nil
-	})
-}
-
-// past tells of calls c, d, the cas that replaced u, a and b: c touched w and had ended when d, which
-// touched v, began; a touched u and had ended when b, which touched w, began. If u is the initial
-// value there are no a and b, for everything comes after it. If d is a read, then it is taken to be
-// the odd one out: v may well have been there, but no longer.
-func (s *story) past(u, v, w value, about []call) *Finding {
-	c, d, link := about[0], about[1], about[2]
-	came := fmt.Sprintf("%s came of %s by cas alone", s.value(v), s.value(u))
-	if link.writes == v {
-		came = fmt.Sprintf("%s replaced %s directly", s.name(link), s.value(u))
+// order writes the linearization out: chain after chain, value after value, the writer and then those that
+// found it, by begin.
+func (z *zoning) order() []int32 {
+	from := make([]int32, z.values+1) // by value, where its calls begin
+	for _, c := range z.s.calls {
+		from[c.cluster()]++
 	}
-	why := fmt.Sprintf("%s is the initial value, so %s came after it", s.value(u), s.value(w))
-	order := why
-	if len(about) > 3 {
-		a, b := about[3], about[4]
-		why = fmt.Sprintf("%s had begun after %s was done", s.name(b), s.name(a))
-		order = fmt.Sprintf("%s finished at %s and %s began at %s: %s came after %s", s.name(a), s.at(a.end), s.name(b), s.at(b.begin), s.value(w), s.value(u))
-	}
-	f := s.finding(ruleLostUpdate, fmt.Sprintf("%s, but %s was there in between: %s, and %s had finished before %s began.",
-		came, s.value(w), why, s.name(c), s.name(d)),
-		[]string{
-			fmt.Sprintf("%s, so no other value was there between these two.", came),
-			order + ".",
-			fmt.Sprintf("%s finished at %s and %s began at %s: %s came before %s.", s.name(c), s.at(c.end), s.name(d), s.at(d.begin), s.value(w), s.value(v)),
-			fmt.Sprintf("None of the three was written twice, so %s came between the other two: a contradiction.", s.value(w)),
-		}, s.withWriters(about, u, v, w)...)
-	if d.writes == none {
-		f.Rule = ruleStale
-		f.Text = fmt.Sprintf("%s began %s after %s had finished; %s, and %s. Either this read is stale, or the update to %s was lost.",
-			s.name(d), span(d.begin-c.end), s.name(c), why, came, s.value(w))
-	}
-	return f
-}
-
-// interleaved: v before w and w before v, without one being there first for certain.
-func (s *story) interleaved() *Finding {
-	return s.pair(func(v, w value) *Finding {
-		touchesV := func(c call) bool { return c.touches(v) }
-		touchesW := func(c call) bool { return c.touches(w) && c.writes != v }
-		a, b, ok1 := s.before(touchesV, touchesW)
-		c, d, ok2 := s.before(touchesW, touchesV)
-		if !ok1 || !ok2 {
-			return nil
+	at := int32(0)
+	for _, c := range z.chains {
+		for _, v := range z.chained[c.from:c.to] {
+			from[v], at = at, at+from[v]
 		}
-		return s.finding(ruleInterleaved,
-			fmt.Sprintf("%s and %s were each seen before and after the other: %s had finished before %s began, and %s before %s.",
-				s.value(v), s.value(w), s.name(a), s.name(b), s.name(c), s.name(d)),
-			[]string{
-				s.origin(v), s.origin(w),
-				fmt.Sprintf("%s finished at %s, and %s began at %s: %s came before %s.", s.name(a), s.at(a.end), s.name(b), s.at(b.begin), s.value(v), s.value(w)),
-				fmt.Sprintf("%s finished at %s, and %s began at %s: %s came before %s.", s.name(c), s.at(c.end), s.name(d), s.at(d.begin), s.value(w), s.value(v)),
-				"Each was written once, so both cannot be: a contradiction.",
-			}, s.withWriters([]call{a, b, c, d}, v, w)...)
-	})
+	}
+	order := make([]int32, len(z.s.calls))
+	put := func(i int32) {
+		v := z.s.calls[i].cluster()
+		order[from[v]] = i
+		from[v]++
+	}
+	for i, c := range z.s.calls {
+		if c.writes != none {
+			put(int32(i))
+		}
+	}
+	byBegin := z.s.sorted(func(c call) time.Duration { return c.begin })
+	for _, i := range byBegin {
+		if z.s.calls[i].writes == none {
+			put(i)
+		}
+	}
+	return order
 }

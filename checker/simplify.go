@@ -2,11 +2,13 @@ package checker
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 )
 
-// Simplify implements Problem. Each step keeps the answer; v is *unique* if exactly one call, or the
+// searched simplifies and then searches. Each step keeps the answer, and a legal order of what is left is one of
+// all; v is *unique* if exactly one call, or the
 // initial state, can produce it. All that is seen of a register is positive: a call finds v, also
 // when a cas fails, which tells what it found. The one exception is a cas of unknown outcome, which
 // has no effect if it does not find its old value; such a call returns at Never and may be put last.
@@ -22,26 +24,19 @@ import (
 //     first of them ends, and they begin no earlier than it begins. (Without this an unknown write
 //     is open for ever, and every later operation is concurrent with it.) A call that has to end
 //     before it begins proves that there is no legal order.
-//  4. Thin out reads. If v is unique, the time in which the register holds it is one interval, from
-//     its producer, which by step 3 ends no later than any reader, to at least any call that finds
-//     v. Of the plain reads only the one that begins last says more than the producer: call it r,
-//     at point p(r), and the producer w at p(w). Another read x has begin(x) ≤ begin(r) ≤ p(r) and
-//     end(x) ≥ end(w) ≥ p(w), so [p(w), p(r)] meets x's interval and x fits in there. A definite
-//     cas that finds v and begins last takes the place of r.
 //
-// Steps 2 and 3 are in the folklore of etcd's robustness tests; 4 is the observation of Gibbons &
-// Korach (SIAM J. Comput. 26(4), 1997) that a cluster is known by its zone.
-func (p *registerProblem) Simplify() (Problem, bool) {
+// Steps 2 and 3 are in the folklore of etcd's robustness tests.
+func (p *registerProblem) searched(ctx context.Context, memory int64) Answer {
 	s := simplifier{calls: slices.Clone(p.calls)}
 	if !s.index(len(p.values)) || !s.settle() {
-		return p, false
+		return Answer{Result: illegal}
 	}
 	s.drop()
 	if !s.index(len(p.values)) || !s.tighten() {
-		return p, false
+		return Answer{Result: illegal}
 	}
-	s.thin()
-	return p.with(s.calls), true
+	order, r := wgl(ctx, s.calls, register(), memory)
+	return Answer{Result: r, Order: places(order, s.calls, p.calls)}
 }
 
 // simplifier works on a copy of the calls.
@@ -187,30 +182,4 @@ func (s *simplifier) sorted(by func(call) time.Duration) []int32 {
 	}
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(by(s.calls[a]), by(s.calls[b])) })
 	return order
-}
-
-// thin is step 4.
-func (s *simplifier) thin() {
-	last := make([]int32, len(s.producers)) // by value: the definite call that finds it and begins last
-	for v := range last {
-		last[v] = -1
-	}
-	for i, c := range s.calls {
-		if c.reads == none || c.maybe || s.producers[c.reads] != 1 {
-			continue
-		}
-		at := last[c.reads]
-		later := at < 0 || c.begin > s.calls[at].begin
-		if later || c.begin == s.calls[at].begin && c.writes != none {
-			last[c.reads] = int32(i)
-		}
-	}
-	kept := s.calls[:0]
-	for i, c := range s.calls {
-		if c.writes == none && s.producers[c.reads] == 1 && last[c.reads] != int32(i) {
-			continue
-		}
-		kept = append(kept, c)
-	}
-	s.calls = kept
 }

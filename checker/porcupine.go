@@ -8,16 +8,6 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// result is what a search came to.
-type result uint8
-
-const (
-	legal result = iota
-	illegal
-	outOfTime   // or cancelled
-	outOfMemory // of its own share
-)
-
 // search asks Porcupine whether p has a legal order, and stops when ctx is done or when the search
 // holds memory bytes.
 //
@@ -90,15 +80,6 @@ func (w *watched) Equal(a, b any) bool {
 	return same
 }
 
-// decide is search after Simplify.
-func decide(ctx context.Context, p Problem, memory int64) result {
-	simple, possible := p.Simplify()
-	if !possible {
-		return illegal
-	}
-	return search(ctx, simple, memory)
-}
-
 // local looks for a violation among groups that are near each other in time, for keys that are too
 // hard as a whole: an illegal part convicts the whole (see Problem). It returns the part, or nil.
 // Parts share the time that is left, so that a hard one does not keep the others from being tried.
@@ -112,7 +93,7 @@ func local(ctx context.Context, p Problem, memory int64) Problem {
 			parts := (n - from + step - 1) / step
 			slice, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
 		}
-		found := decide(slice, part, memory) == illegal
+		found := convicts(slice, part, memory)
 		cancel()
 		if found {
 			return part

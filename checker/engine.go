@@ -1,0 +1,160 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"ordeal/history"
+)
+
+// result is what an engine came to.
+type result uint8
+
+const (
+	legal result = iota
+	illegal
+	unfit       // the engine does not cover these operations
+	outOfTime   // or cancelled
+	outOfMemory // of its own share
+)
+
+// Engine is one way to decide a problem.
+type Engine struct {
+	Name   string
+	Decide func(ctx context.Context, memory int64) Answer
+}
+
+// Answer is what an engine says.
+type Answer struct {
+	Result result
+	Why    string  // of unfit: what it does not cover
+	Order  []int32 // of legal: a linearization, as places in the problem's operations; those that did not happen are left out
+	Part   Problem // of illegal: a part of the problem that is illegal by itself; nil if none is known
+}
+
+// decide asks p's engines in their order. The first that covers p and keeps within its budget decides,
+// and what it calls legal is replayed: an order that does not hold is an error.
+func decide(ctx context.Context, p Problem, memory int64) (a Answer, engine string, err error) {
+	for _, e := range p.Engines() {
+		b := e.Decide(ctx, memory)
+		if b.Result == unfit {
+			continue
+		}
+		a, engine = b, e.Name
+		switch a.Result {
+		case legal:
+			if err := p.Replay(a.Order); err != nil {
+				return a, engine, fmt.Errorf("%s gave an order that does not hold, which is a bug in the checker: %w", engine, err)
+			}
+			return a, engine, nil
+		case illegal:
+			return a, engine, nil
+		}
+	}
+	return a, engine, nil
+}
+
+// convicts tells whether an engine finds p illegal within the budget.
+func convicts(ctx context.Context, p Problem, memory int64) bool {
+	a, _, _ := decide(ctx, p, memory)
+	return a.Result == illegal
+}
+
+// interval is when an operation was open, as every model's calls have it.
+type interval struct {
+	index      int           // Op.Index
+	maybe      bool          // it may not have happened
+	begin, end time.Duration // end is history.Never if maybe
+}
+
+func intervalOf(op history.Op) interval {
+	return interval{index: op.Index, maybe: op.Type == history.Info, begin: op.Call, end: op.Return}
+}
+
+func (i *interval) when() *interval { return i }
+
+// timed is a pointer to a call of kind C.
+type timed[C any] interface {
+	*C
+	when() *interval
+}
+
+// machine is a sequential specification: what one key does when its calls come one after the other.
+// It is pure, and states are never changed in place.
+type machine[C, S any] struct {
+	start S
+	step  func(state S, c *C) (next S, ok bool)
+	equal func(a, b S) bool
+	hash  func(state S) uint64
+	reads func(c *C) bool // it never changes a state
+}
+
+// porcupine is m for Porcupine, whose inputs are pointers to calls.
+func (m machine[C, S]) porcupine() porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return m.start },
+		Step: func(state, input, _ any) (bool, any) {
+			next, ok := m.step(state.(S), input.(*C))
+			return ok, next
+		},
+		Equal: func(a, b any) bool { return m.equal(a.(S), b.(S)) },
+		Hash:  func(state any) uint64 { return m.hash(state.(S)) },
+	}
+}
+
+func porcupineOps[C any, P timed[C]](calls []C) []porcupine.Operation {
+	ops := make([]porcupine.Operation, len(calls))
+	for i := range calls {
+		at := P(&calls[i]).when()
+		ops[i] = porcupine.Operation{ClientId: at.index, Input: &calls[i], Call: int64(at.begin), Return: int64(at.end)}
+	}
+	return ops
+}
+
+// replay carries calls out in the given order. It is an error if one that must have happened is missing
+// or any is there twice, if one is not what m allows, or if one had ended before another began that comes earlier.
+func replay[C any, P timed[C], S any](calls []C, m machine[C, S], order []int32) error {
+	done := make([]bool, len(calls))
+	state, latest := m.start, time.Duration(-1)
+	for _, i := range order {
+		if int(i) >= len(calls) || done[i] {
+			return fmt.Errorf("call %d is no call or comes twice", i)
+		}
+		done[i] = true
+		at := P(&calls[i]).when()
+		if latest = max(latest, at.begin); at.end < latest {
+			return fmt.Errorf("operation %d had ended before one began that comes earlier", at.index)
+		}
+		next, ok := m.step(state, &calls[i])
+		if !ok {
+			return fmt.Errorf("operation %d is not possible in its place", at.index)
+		}
+		state = next
+	}
+	for i := range calls {
+		if at := P(&calls[i]).when(); !at.maybe && !done[i] {
+			return fmt.Errorf("operation %d is missing", at.index)
+		}
+	}
+	return nil
+}
+
+// places translates an order of some calls of a problem into places among all of them; some keep the
+// order of all.
+func places[C any, P timed[C]](order []int32, some, all []C) []int32 {
+	at := make([]int32, len(some))
+	next := 0
+	for i := range all {
+		if next < len(some) && P(&some[next]).when().index == P(&all[i]).when().index {
+			at[next] = int32(i)
+			next++
+		}
+	}
+	for i, o := range order {
+		order[i] = at[o]
+	}
+	return order
+}
