@@ -37,8 +37,8 @@ const (
 // the first of its model's engines that covers its operations; a legal one by a linearization, which is replayed;
 // an illegal one by a small part, which Porcupine confirms. Porcupine also judges beside the engines what it can in
 // a small budget. Where it comes to another answer, the verdict is Broken.
-// Every key
-// gets a verdict, and every key without a legal order becomes a finding. A key that is too hard for
+//
+// Every key gets a verdict, and every key without a legal order becomes a finding. A key that is too hard for
 // the budget is Unknown, with its size in the reason; before it gives up, it looks for violations
 // among operations that are near each other. A history in which nothing succeeded is Unknown.
 //

@@ -18,6 +18,11 @@ type Model struct {
 	Parse func(ops []history.Op) (Problem, error)
 }
 
+// Models is the table of models, by the names that --model takes; the first is the default.
+func Models() []Model {
+	return []Model{Register(), KV(), List(), Text(), Set(), Counter(), Queue(), Lock(), Bank()}
+}
+
 // Problem is what the operations of one key mean to a model: find an order of them that the model
 // allows and that keeps every operation within its interval. Problems do not change.
 //

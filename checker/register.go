@@ -29,6 +29,9 @@ import (
 // members and the escapes in strings do not matter, how a number is written does.
 func Register() Model { return Model{Name: "register", Parse: parseRegister} }
 
+// KV is a Register that can also be deleted, which makes it null.
+func KV() Model { return Model{Name: "kv", Parse: parseKV} }
+
 // value is a number for a distinct value of one key.
 type value int32
 
@@ -54,11 +57,18 @@ type registerProblem struct {
 	groups []value           // in the order of first calls; made by Groups
 }
 
-func parseRegister(ops []history.Op) (Problem, error) {
+func parseRegister(ops []history.Op) (Problem, error) { return parseRegisters(ops, false) }
+
+func parseKV(ops []history.Op) (Problem, error) { return parseRegisters(ops, true) }
+
+func parseRegisters(ops []history.Op, deletions bool) (Problem, error) {
 	in := interner{ids: map[string]value{"null": null}, values: []json.RawMessage{json.RawMessage("null")}}
 	p := &registerProblem{calls: make([]call, 0, len(ops))}
 	for _, op := range ops {
 		c := call{interval: intervalOf(op), reads: none, writes: none}
+		if deletions && op.F == "delete" {
+			op.F, op.Input = "write", nil
+		}
 		keep, reason := in.read(&c, op)
 		if reason != "" {
 			return nil, &OpError{Op: op, Reason: reason}

@@ -1,0 +1,129 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"ordeal/history"
+)
+
+// plainProblem is the Problem of a model that has no engine of its own: the search decides.
+type plainProblem[C any, P timed[C], S any] struct {
+	calls []C
+	m     machine[C, S]
+	tight []C // calls, with what is known of their outcomes and ends; see the model
+}
+
+// parsePlain reads each operation by read: keep is false if it says nothing, and reason is why it cannot be read.
+func parsePlain[C any, P timed[C]](ops []history.Op, read func(op history.Op) (c C, keep bool, reason string)) ([]C, error) {
+	calls := make([]C, 0, len(ops))
+	for _, op := range ops {
+		c, keep, reason := read(op)
+		if reason != "" {
+			return nil, &OpError{Op: op, Reason: reason}
+		}
+		if keep {
+			calls = append(calls, c)
+		}
+	}
+	return calls, nil
+}
+
+// Machine implements Problem.
+func (p *plainProblem[C, P, S]) Machine() porcupine.Model { return p.m.porcupine() }
+
+// Operations implements Problem.
+func (p *plainProblem[C, P, S]) Operations() []porcupine.Operation {
+	return porcupineOps[C, P](p.calls)
+}
+
+// Replay implements Problem.
+func (p *plainProblem[C, P, S]) Replay(order []int32) error { return replay[C, P](p.calls, p.m, order) }
+
+// Engines implements Problem.
+func (p *plainProblem[C, P, S]) Engines() []Engine {
+	return []Engine{{"search", func(ctx context.Context, memory int64) Answer {
+		calls := p.calls
+		if p.tight != nil {
+			calls = p.tight
+		}
+		order, r := wgl[C, P](ctx, calls, p.m, memory)
+		return Answer{Result: r, Order: places[C, P](order, calls, p.calls)}
+	}}}
+}
+
+// Groups implements Problem: of a plain problem nothing but reads can be left out.
+func (p *plainProblem[C, P, S]) Groups() int { return 0 }
+
+// Keep implements Problem.
+func (p *plainProblem[C, P, S]) Keep(func(int) bool) Problem { return p }
+
+// Weaken implements Problem: what never changes the state is left out.
+func (p *plainProblem[C, P, S]) Weaken(i int) (Problem, bool) {
+	if !p.m.reads(&p.calls[i]) {
+		return nil, false
+	}
+	return &plainProblem[C, P, S]{calls: slices.Delete(slices.Clone(p.calls), i, i+1), m: p.m}, true
+}
+
+// Explain implements Problem.
+func (p *plainProblem[C, P, S]) Explain(ops []history.Op) Finding {
+	t := newTeller(ops)
+	f := Finding{Key: t.key, Rule: ruleOther, Text: fmt.Sprintf("no order of these %s explains what was seen.", count(len(p.calls), "operation"))}
+	var begins, ends []time.Duration
+	for i := range p.calls {
+		at := P(&p.calls[i]).when()
+		f.Ops = append(f.Ops, at.index)
+		begins, ends = append(begins, at.begin), append(ends, at.end)
+	}
+	if len(p.calls) <= storyMax {
+		t.digits = precision(begins, ends)
+		for i := range p.calls {
+			at := P(&p.calls[i]).when()
+			end := "has an unknown outcome"
+			if at.end != history.Never {
+				end = "finished at " + t.at(at.end)
+			}
+			f.Proof = append(f.Proof, fmt.Sprintf("%s began at %s and %s.", t.nameOf(at.index), t.at(at.begin), end))
+		}
+		f.Proof = append(f.Proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
+	}
+	t.sortOps(&f)
+	return f
+}
+
+// settled is the calls of which it is known that they took effect made definite, and those of unknown
+// outcome that nobody saw left out. seen gives, by call, the first end of a call that saw its effect; history.Never if
+// none did.
+func settled[C any, P timed[C]](calls []C, seen func(c *C) time.Duration) []C {
+	var tight []C
+	for i := range calls {
+		c := calls[i]
+		at := P(&c).when()
+		by := seen(&calls[i])
+		switch {
+		case by < at.begin: // it was seen before it began: the search will find that this is illegal
+			return calls
+		case by < at.end:
+			at.maybe, at.end = false, by
+		case at.maybe:
+			continue
+		}
+		tight = append(tight, c)
+	}
+	return tight
+}
+
+// hashOf is a hash of a sequence of numbers.
+func hashOf[T ~int32 | ~int64](numbers []T) uint64 {
+	h := uint64(math.MaxUint32)
+	for _, n := range numbers {
+		h = scatter(h + uint64(n))
+	}
+	return h
+}

@@ -1,0 +1,80 @@
+package checker
+
+import (
+	"slices"
+
+	"ordeal/history"
+)
+
+// Queue is a key into which elements are put at one end and taken out at the other. It begins empty.
+//
+//   - enqueue: the element. One of unknown outcome took effect at some time after its call, or never.
+//   - dequeue: the element that was first, or null if the queue was empty. One of unknown outcome took out
+//     some element, or none.
+//
+// Elements are compared as a register's values are.
+func Queue() Model { return Model{Name: "queue", Parse: parseQueue} }
+
+// queueCall is an enqueue or a dequeue.
+type queueCall struct {
+	interval
+	in  value // what was put in; none for a dequeue
+	out value // what a dequeue took out; none if it was not answered, null if there was nothing
+}
+
+func parseQueue(ops []history.Op) (Problem, error) {
+	in := interner{ids: map[string]value{}}
+	if _, reason := in.value(nil); reason != "" { // null is the first value
+		panic(reason)
+	}
+	calls, err := parsePlain[queueCall](ops, func(op history.Op) (c queueCall, keep bool, reason string) {
+		c = queueCall{interval: intervalOf(op), in: none, out: none}
+		switch {
+		case op.F != "enqueue" && op.F != "dequeue":
+			return c, false, "a queue knows enqueue and dequeue"
+		case op.Type == history.Fail:
+			return c, false, ""
+		case op.F == "enqueue":
+			if c.in, reason = in.value(op.Input); c.in == null {
+				reason = "an enqueue should have an element"
+			}
+		case op.Type == history.OK:
+			c.out, reason = in.value(op.Output)
+		}
+		return c, true, reason
+	})
+	if err != nil {
+		return nil, err
+	}
+	// An element that was put in by an enqueue of unknown outcome and taken out by no other call than such ones
+	// can be left out, together with who took it.
+	taken := make([]bool, len(in.values))
+	for _, c := range calls {
+		if c.out != none {
+			taken[c.out] = true
+		}
+	}
+	tight := slices.DeleteFunc(slices.Clone(calls), func(c queueCall) bool { return c.maybe && c.in != none && !taken[c.in] })
+	return &plainProblem[queueCall, *queueCall, []value]{calls: calls, m: queue(), tight: tight}, nil
+}
+
+// queue is the sequential specification; states are the elements, the first out first.
+func queue() machine[queueCall, []value] {
+	return machine[queueCall, []value]{
+		step: func(state []value, c *queueCall) ([]value, bool) {
+			switch {
+			case c.in != none:
+				return append(slices.Clip(state), c.in), true
+			case c.out == null:
+				return state, len(state) == 0
+			case len(state) == 0:
+				return state, c.out == none
+			default:
+				return state[1:], c.out == none || c.out == state[0]
+			}
+		},
+		equal: slices.Equal[[]value],
+		hash:  hashOf[value],
+		reads: func(c *queueCall) bool { return c.out == null },
+	}
+}

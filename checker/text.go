@@ -1,0 +1,69 @@
+package checker
+
+import (
+	"encoding/json"
+
+	"ordeal/history"
+)
+
+// Text is a key that holds a string, which is written, appended to and read. It begins empty, and absent is
+// empty. Porcupine's recorded kv logs are of such keys.
+//
+//   - write, append: a string. One of unknown outcome took effect at some time after its call, or never.
+//   - read: the string, or null. One without an answer says nothing.
+func Text() Model { return Model{Name: "text", Parse: parseText} }
+
+// textCall is a write, an append or a read.
+type textCall struct {
+	interval
+	f    string
+	text string
+}
+
+func parseText(ops []history.Op) (Problem, error) {
+	calls, err := parsePlain[textCall](ops, func(op history.Op) (c textCall, keep bool, reason string) {
+		c = textCall{interval: intervalOf(op), f: op.F}
+		raw := op.Input
+		switch op.F {
+		case "write", "append":
+			keep = op.Type != history.Fail
+		case "read":
+			keep, raw = op.Type == history.OK, op.Output
+		default:
+			return c, false, "a text knows write, append and read"
+		}
+		if keep && len(raw) > 0 && json.Unmarshal(raw, &c.text) != nil {
+			return c, false, "its value is no string"
+		}
+		return c, keep, ""
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &plainProblem[textCall, *textCall, string]{calls: calls, m: text()}, nil
+}
+
+// text is the sequential specification.
+func text() machine[textCall, string] {
+	return machine[textCall, string]{
+		step: func(state string, c *textCall) (string, bool) {
+			switch c.f {
+			case "write":
+				return c.text, true
+			case "append":
+				return state + c.text, true
+			default:
+				return state, state == c.text
+			}
+		},
+		equal: func(a, b string) bool { return a == b },
+		hash: func(state string) uint64 { // FNV-1a
+			h := uint64(14695981039346656037)
+			for i := range len(state) {
+				h = (h ^ uint64(state[i])) * 1099511628211
+			}
+			return h
+		},
+		reads: func(c *textCall) bool { return c.f == "read" },
+	}
+}
