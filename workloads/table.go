@@ -24,6 +24,7 @@ func Kinds() []Kind {
 		{"register", "reads, writes of unique values and compare-and-set on a rotating set of keys", Register},
 		{"append", "appends of unique elements to lists, and reads of whole lists, on a rotating set of keys", Append},
 		{"counter", "additions to counters that answer with the sum, and reads, on a rotating set of keys", Counter},
+		{"session", "the operations of register, judged for what each client sees alone: for reads in a weaker mode", Session},
 	}
 }
 
