@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"ordeal/history"
 )
 
 // outrun is what a dequeue finds when the queue has changed since it looked.
 const outrun = found("the queue has changed")
+
+// dequeueMin is what must be left of the operation's time to begin anew: an attempt that is begun too late ends unknown.
+const dequeueMin = 4 * kvAttemptMin
 
 // dequeue takes the first element of a list: it looks at the list, and then writes what is left of it on condition that it has
 // not changed since. If it has, the answer tells what is there now, and all begins anew with that.
@@ -47,11 +51,17 @@ func dequeue(ctx context.Context, c *kvClient, op history.Event) (history.Event,
 		switch {
 		case !errors.Is(err, outrun):
 			return done, err
-		case ctx.Err() != nil:
+		case !timeLeft(ctx, dequeueMin):
 			return unanswered(op, fmt.Errorf("%w: others were faster, %d times", history.ErrNotApplied, attempt))
 		}
 		now = done
 	}
+}
+
+// timeLeft tells whether ctx goes on for d.
+func timeLeft(ctx context.Context, d time.Duration) bool {
+	end, limited := ctx.Deadline()
+	return ctx.Err() == nil && (!limited || time.Until(end) >= d)
 }
 
 // takeFirst is a command that leaves all but the first element of a list that was last changed by entry rev.
