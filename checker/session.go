@@ -51,7 +51,8 @@ func (s sessions) Check(ctx context.Context, ops []history.Op) Verdict {
 	v.Findings = scan.findings
 	switch {
 	case len(v.Findings) > 0:
-		v.Status, v.Reason = Invalid, fmt.Sprintf("what single processes saw breaks %s", count(len(v.Findings), "guarantee"))
+		v.Status = Invalid
+		v.Reason = fmt.Sprintf("what single processes saw breaks %s", count(len(v.Findings), "guarantee"))
 	case v.Status == Unknown:
 	case scan.answers == 0:
 		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", count(len(ops), "operation"))

@@ -8,8 +8,8 @@ import (
 	"ordeal/history"
 )
 
-// A lock is a key that is there while the lock is held. The entry that made it is the holder's token (a fencing token: Kleppmann,
-// "How to do distributed locking", 2016); the log sees to it that tokens rise.
+// A lock is a key that is there while the lock is held. The entry that made it is the holder's token (a fencing
+// token: Kleppmann, "How to do distributed locking", 2016); the log sees to it that tokens rise.
 const (
 	lockHeld    = found("held")
 	lockNotHeld = found("not held")

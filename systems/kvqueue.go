@@ -16,8 +16,8 @@ const outrun = found("the queue has changed")
 // dequeueMin is what must be left of the operation's time to begin anew: an attempt that is begun too late ends unknown.
 const dequeueMin = 4 * kvAttemptMin
 
-// dequeue takes the first element of a list: it looks at the list, and then writes what is left of it on condition that it has
-// not changed since. If it has, the answer tells what is there now, and all begins anew with that.
+// dequeue takes the first element of a list: it looks at the list, and then writes what is left of it on condition
+// that it has not changed since. If it has, the answer tells what is there now, and all begins anew with that.
 //
 // Of its attempts all but the last have ended with "changed", in a session, so they will never take effect: what
 // becomes of the last becomes of the operation. Empty is an answer only if the look that showed it was
@@ -31,7 +31,7 @@ func dequeue(ctx context.Context, c *kvClient, op history.Event) (history.Event,
 	}
 	for attempt := 1; ; attempt++ {
 		var list []json.RawMessage
-		if err := json.Unmarshal(now.Value, &list); err != nil || len(list) == 0 {
+		if isList := json.Unmarshal(now.Value, &list) == nil; !isList || len(list) == 0 {
 			return now, nil
 		}
 		command := takeFirst(op.Key, now.Revision, list)
