@@ -258,5 +258,5 @@ func TestWhatIsForgottenIsMissed(t *testing.T) {
 
 func TestUnknownWorkload(t *testing.T) {
 	_, err := New("nosuch", Options{Keys: 1})
-	require.ErrorContains(t, err, "known: register, append, counter, session")
+	require.ErrorContains(t, err, "known: register, append, counter, kv, set, queue, lock, bank, session")
 }
