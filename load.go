@@ -76,6 +76,9 @@ func (t *trial) client(ctx context.Context, stop <-chan struct{}, i int) error {
 		sent++
 		op.Process, op.Node = process, l.node.ID
 		done := t.invoke(ctx, l.client, op)
+		if t.workload.Done != nil {
+			t.workload.Done(i, done)
+		}
 		if done.Type == history.Info {
 			process += t.Concurrency // what is still open belongs to the old id for ever
 			if err := t.redial(ctx, l); err != nil {

@@ -33,12 +33,31 @@ func RunNode(args []string) (code int, isNode bool) {
 }
 
 // kvSystem is the reference KV; its HTTP API is documented in package kv.
-type kvSystem struct{ binary string }
+type kvSystem struct {
+	binary string
+	reads  kvMode
+}
+
+// kvMode is what kv promises of a read of one key, as its API calls it; "" is linearizable.
+type kvMode string
 
 // NewKV is the reference KV, run from o.Binary or from this very program.
-func NewKV(o Options) System { return kvSystem{o.Binary} }
+func NewKV(o Options) System { return kvSystem{binary: o.Binary} }
 
-func (kvSystem) Name() string { return "kv" }
+// NewKVLease is the same KV; its leader answers reads without asking anybody, as long as it thinks that it leads. That
+// is wrong after a pause, or while another leads already.
+func NewKVLease(o Options) System { return kvSystem{o.Binary, "lease"} }
+
+// NewKVLocal is the same KV; each node answers reads from what it has, however old. One node's answers only
+// become newer, until it starts again: which entries were committed it learns anew, so it may fall back.
+func NewKVLocal(o Options) System { return kvSystem{o.Binary, "local"} }
+
+func (s kvSystem) Name() string {
+	if s.reads == "" {
+		return "kv"
+	}
+	return "kv-" + string(s.reads)
+}
 
 func (s kvSystem) Command(n cluster.NodeSpec) (cluster.Command, error) {
 	peers := make([]string, len(n.Peers))
@@ -64,7 +83,7 @@ func (s kvSystem) Command(n cluster.NodeSpec) (cluster.Command, error) {
 func (kvSystem) WritesApplyLog() {}
 
 func (s kvSystem) Dial(_ context.Context, n cluster.NodeSpec) (workloads.Client, error) {
-	return newKVClient(n), nil
+	return newKVClient(n, s.reads), nil
 }
 
 func kvAddr(n cluster.NodeSpec) string { return kvAddrOf(n.Addr) }

@@ -6,21 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"strconv"
 
 	"ordeal/cluster"
 	"ordeal/history"
 )
 
-// kvClient speaks the HTTP API. A value of the history is stored as its JSON text, but a list as its
-// elements with a comma behind each, since appending is all that can be done to it, and a counter as its
-// decimal sum. It talks to one node; to others only in a session (see kvsession.go).
+// kvClient speaks the HTTP API. A value of the history is stored as its JSON text, but a list (also a set,
+// or a queue) as its elements with a comma behind each, since appending is all that can be done to it, and a
+// counter as its decimal sum. It talks to one node; to others only in a session (see kvsession.go).
 type kvClient struct {
-	nodes    []kvPeer // the client's own first
-	session  uint64   // 0 until one is open
-	sequence uint64   // of the last operation in it
+	nodes      []kvPeer // the client's own first
+	operations map[string]kvOperation
+	session    uint64 // 0 until one is open
+	sequence   uint64 // of the last operation in it
 }
 
 // kvPeer is a connection to a node.
@@ -29,8 +28,8 @@ type kvPeer struct {
 	conn httpConn
 }
 
-func newKVClient(n cluster.NodeSpec) *kvClient {
-	c := &kvClient{nodes: []kvPeer{{n.ID, httpConn{addr: kvAddr(n)}}}}
+func newKVClient(n cluster.NodeSpec, reads kvMode) *kvClient {
+	c := &kvClient{nodes: []kvPeer{{n.ID, httpConn{addr: kvAddr(n)}}}, operations: kvOperations(reads)}
 	for i := range n.Peers { // from the one after n on, so that not all clients turn to the same
 		if p := n.Peers[(n.Index+i)%len(n.Peers)]; p.ID != n.ID {
 			c.nodes = append(c.nodes, kvPeer{p.ID, httpConn{addr: fmt.Sprintf("%s:%d", p.Addr, kvPort)}})
@@ -46,25 +45,17 @@ func (c *kvClient) Close() error {
 	return nil
 }
 
-// Invoke sends read, write and cas once, append and add in a session.
+// Invoke does an operation as the table of operations has it.
 func (c *kvClient) Invoke(ctx context.Context, op history.Event) (history.Event, error) {
-	r, err := newKVRequest(op)
-	if err != nil {
-		return unanswered(op, fmt.Errorf("%w: %w", history.ErrNotApplied, err))
+	f := op.F
+	if f == "read" && len(op.Value) > 0 {
+		f = readSome
 	}
-	if op.F == "append" || op.F == "add" {
-		return c.invokeInSession(ctx, op, r)
+	do, known := c.operations[f]
+	if !known {
+		return unanswered(op, fmt.Errorf("%w: kv has no operation %q", history.ErrNotApplied, op.F))
 	}
-	return c.nodes[0].invoke(ctx, op, r)
-}
-
-// invoke sends a request once.
-func (p *kvPeer) invoke(ctx context.Context, op history.Event, r kvRequest) (history.Event, error) {
-	a, err := p.conn.do(ctx, r.method, r.target, r.body, r.headers...)
-	if err != nil {
-		return unanswered(op, err)
-	}
-	return p.complete(op, a)
+	return do(ctx, c, op)
 }
 
 // unanswered is the completion of an operation that the system said nothing about; it must not carry the
@@ -81,60 +72,30 @@ type kvRequest struct {
 	headers        []string
 }
 
-func newKVRequest(op history.Event) (kvRequest, error) {
-	target := "/kv/" + url.PathEscape(op.Key)
-	switch op.F {
-	case "read":
-		return kvRequest{method: http.MethodGet, target: target}, nil
-	case "write":
-		return kvRequest{method: http.MethodPut, target: target, body: op.Value}, nil
-	case "cas":
-		var pair [2]json.RawMessage
-		if err := json.Unmarshal(op.Value, &pair); err != nil {
-			return kvRequest{}, fmt.Errorf("cas value %s: %w", op.Value, err)
-		}
-		if string(pair[0]) == "null" {
-			return kvRequest{method: http.MethodPut, target: target + "?absent", body: pair[1]}, nil
-		}
-		return kvRequest{method: http.MethodPut, target: target + "?old=" + url.QueryEscape(string(pair[0])), body: pair[1]}, nil
-	case "append":
-		if !json.Valid(op.Value) {
-			return kvRequest{}, fmt.Errorf("append value %q is no JSON", op.Value)
-		}
-		return kvRequest{method: http.MethodPost, target: target + "?append", body: append(bytes.Clone(op.Value), ',')}, nil
-	case "add":
-		delta, err := strconv.ParseInt(string(op.Value), 10, 64)
-		if err != nil {
-			return kvRequest{}, fmt.Errorf("add value: %w", err)
-		}
-		return kvRequest{method: http.MethodPost, target: target + "?add=" + strconv.FormatInt(delta, 10)}, nil
-	}
-	return kvRequest{}, fmt.Errorf("kv has no operation %q", op.F)
-}
+// kvAnswered turns an answer into the operation's completion, which has node, term and revision already. An
+// error that is none of the node's is the operation's own outcome, a found.
+type kvAnswered func(op history.Event, a answer) (history.Event, error)
 
-// complete turns an answer into the operation's completion.
-func (p *kvPeer) complete(op history.Event, a answer) (history.Event, error) {
+// invoke sends a request once.
+func (p *kvPeer) invoke(ctx context.Context, op history.Event, r kvRequest, answered kvAnswered) (history.Event, error) {
+	a, err := p.conn.do(ctx, r.method, r.target, r.body, r.headers...)
+	if err != nil {
+		return unanswered(op, err)
+	}
 	op.Node = p.id
 	op.Term, _ = strconv.ParseUint(a.header.Get("Kv-Term"), 10, 64)
 	op.Revision, _ = strconv.ParseUint(a.header.Get("Kv-Revision"), 10, 64)
-	switch {
-	case a.status == http.StatusOK && (op.F == "read" || op.F == "add"):
-		op.Value = jsonValue(a.body)
-		return op, nil
-	case a.status == http.StatusOK:
-		return op, nil
-	case a.status == http.StatusNotFound && op.F == "read" && a.header.Get("Kv-Found") == "false":
-		op.Value = json.RawMessage("null")
-		return op, nil
-	case a.status == http.StatusPreconditionFailed && op.F == "cas":
-		op.Value = json.RawMessage("null")
-		if a.header.Get("Kv-Found") == "true" {
-			op.Value = jsonValue(a.body)
-		}
-		return op, fmt.Errorf("%w: the value is another", history.ErrNotApplied)
-	}
-	return unanswered(op, kvError(a))
+	return answered(op, a)
 }
+
+// found is the error of an operation that was carried out and found that it could not have its way: "held". It is
+// definite, and an answer: in a session it is the same at every attempt.
+type found string
+
+func (f found) Error() string { return string(f) }
+
+// Is makes it definite.
+func (f found) Is(err error) bool { return err == history.ErrNotApplied }
 
 // kvError is the error that a node answered with; only its own promise makes it definite.
 func kvError(a answer) error {

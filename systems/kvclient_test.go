@@ -11,36 +11,8 @@ import (
 	"ordeal/history"
 )
 
-func TestKVRequests(t *testing.T) {
-	for _, c := range []struct {
-		op                   history.Event
-		method, target, body string
-	}{
-		{history.Event{F: "read", Key: "k1"}, "GET", "/kv/k1", ""},
-		{history.Event{F: "write", Key: "a/b c", Value: json.RawMessage(`"x"`)}, "PUT", "/kv/a%2Fb%20c", `"x"`},
-		{history.Event{F: "cas", Key: "k", Value: json.RawMessage(`["a&b",2]`)}, "PUT", "/kv/k?old=%22a%26b%22", "2"},
-		{history.Event{F: "cas", Key: "k", Value: json.RawMessage(`[null,2]`)}, "PUT", "/kv/k?absent", "2"},
-		{history.Event{F: "append", Key: "k", Value: json.RawMessage(`5`)}, "POST", "/kv/k?append", "5,"},
-		{history.Event{F: "append", Key: "k", Value: json.RawMessage(`"a,b"`)}, "POST", "/kv/k?append", `"a,b",`},
-		{history.Event{F: "add", Key: "k", Value: json.RawMessage(`-3`)}, "POST", "/kv/k?add=-3", ""},
-	} {
-		r, err := newKVRequest(c.op)
-		require.NoError(t, err)
-		require.Equal(t, []string{c.method, c.target, c.body}, []string{r.method, r.target, string(r.body)})
-	}
-	for _, op := range []history.Event{
-		{F: "cas", Value: json.RawMessage(`7`)}, {F: "enqueue"}, {F: "append"}, {F: "append", Value: json.RawMessage(`1,2`)},
-		{F: "add", Value: json.RawMessage(`1.5`)}, {F: "add", Value: json.RawMessage(`"1"`)}, {F: "add"},
-	} {
-		_, err := newKVRequest(op)
-		require.ErrorContains(t, err, op.F)
-		done, err := (&kvClient{}).Invoke(t.Context(), op)
-		require.ErrorIs(t, err, history.ErrNotApplied)
-		require.Nil(t, done.Value)
-	}
-}
-
 func TestKVAnswers(t *testing.T) {
+	answered := map[string]kvAnswered{"read": value, "append": accepted, "add": value, "write": accepted, "cas": compared}
 	found := func(s string) http.Header {
 		return http.Header{"Kv-Found": {s}, "Kv-Term": {"4"}, "Kv-Revision": {"99"}}
 	}
@@ -73,11 +45,9 @@ func TestKVAnswers(t *testing.T) {
 		{"an error that lies about its type", "write", answer{500, found(""), []byte(`{"definite":"true"}`)}, history.Info, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			node := kvPeer{id: "n2"}
-			done, err := node.complete(history.Event{F: c.f, Value: json.RawMessage("1")}, c.a)
+			done, err := answered[c.f](history.Event{F: c.f, Value: json.RawMessage("1")}, c.a)
 			require.Equal(t, c.want, history.Outcome(err))
 			require.Equal(t, c.value, string(done.Value))
-			require.Equal(t, "n2", done.Node)
 			if err != nil && errors.Is(err, history.ErrNotApplied) {
 				require.NotEqual(t, history.Info, history.Outcome(err))
 			}

@@ -11,7 +11,7 @@ import (
 	"ordeal/history"
 )
 
-// Appends and adds go through a session: each carries the session's number and a sequence that rises
+// Whatever changes lists, counters, locks and accounts goes through a session: each carries the session's number and a sequence that rises
 // from 1, and kv promises that what comes again under the sequence it had last is not applied again but gets the
 // same answer. So when nobody knows what became of an attempt, the same request is sent again, to
 // the next node, as kv's own protocol has it.
@@ -32,8 +32,9 @@ var errSessionOver = errors.New("the session is over")
 // invokeInSession sends an operation until an attempt is answered, it is refused, or ctx ends.
 //
 // A definite refusal counts only if it answers the first attempt: a later one speaks for itself alone,
-// and an earlier one may still be on its way into the log. From there on the outcome is either ok or open.
-func (c *kvClient) invokeInSession(ctx context.Context, op history.Event, r kvRequest) (history.Event, error) {
+// and an earlier one may still be on its way into the log. From there on the outcome is open until an attempt
+// tells what came of the operation: that it is done, or what it found.
+func (c *kvClient) invokeInSession(ctx context.Context, op history.Event, r kvRequest, answered kvAnswered) (history.Event, error) {
 	if c.session == 0 {
 		if err := c.open(ctx); err != nil { // so op was not sent
 			return unanswered(op, fmt.Errorf("%w: open a session: %w", history.ErrNotApplied, err))
@@ -43,7 +44,7 @@ func (c *kvClient) invokeInSession(ctx context.Context, op history.Event, r kvRe
 	r.headers = []string{fmt.Sprintf("Kv-Session: %d", c.session), fmt.Sprintf("Kv-Sequence: %d", c.sequence)}
 	var unknown error // what left the outcome open
 	for attempt := 0; ; attempt++ {
-		done, err := c.attempt(ctx, attempt, op, r)
+		done, err := c.attempt(ctx, attempt, op, r, answered)
 		if errors.Is(err, errSessionOver) {
 			c.session, c.sequence = 0, 0
 		}
@@ -51,7 +52,7 @@ func (c *kvClient) invokeInSession(ctx context.Context, op history.Event, r kvRe
 		case err == nil && attempt > 0:
 			done.Err = fmt.Sprintf("answered at attempt %d", attempt+1)
 			return done, nil
-		case err == nil, attempt == 0 && errors.Is(err, history.ErrNotApplied):
+		case err == nil, errors.As(err, new(found)), attempt == 0 && errors.Is(err, history.ErrNotApplied):
 			return done, err
 		case unknown == nil:
 			unknown = err
@@ -63,13 +64,13 @@ func (c *kvClient) invokeInSession(ctx context.Context, op history.Event, r kvRe
 }
 
 // attempt sends a request once, within a part of the time that is left.
-func (c *kvClient) attempt(ctx context.Context, n int, op history.Event, r kvRequest) (history.Event, error) {
+func (c *kvClient) attempt(ctx context.Context, n int, op history.Event, r kvRequest, answered kvAnswered) (history.Event, error) {
 	if end, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, max(time.Until(end)/2, kvAttemptMin))
 		defer cancel()
 	}
-	return c.nodes[n%len(c.nodes)].invoke(ctx, op, r)
+	return c.nodes[n%len(c.nodes)].invoke(ctx, op, r, answered)
 }
 
 func (c *kvClient) open(ctx context.Context) error {

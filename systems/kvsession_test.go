@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,7 @@ type scripted struct {
 	got    []string
 }
 
-// Steps of a script; every other one is "status body".
+// Steps of a script; every other one is "status body", or "status@revision body" if the answer is about a key.
 const (
 	dropped = "drop" // the connection ends without an answer
 	silence = "hang" // there is no answer until the client has gone
@@ -55,16 +56,23 @@ func (s *scripted) serve(w http.ResponseWriter, r *http.Request, node int) {
 		<-r.Context().Done()
 		return
 	}
-	var status int
-	_, _ = fmt.Sscan(step, &status)
+	head, text, _ := strings.Cut(step, " ")
+	head, revision, found := strings.Cut(head, "@")
+	if found {
+		w.Header().Set("Kv-Revision", revision)
+		w.Header().Set("Kv-Found", strconv.FormatBool(revision != "0"))
+	}
+	status, err := strconv.Atoi(head)
+	if err != nil {
+		panic(err)
+	}
 	w.WriteHeader(status)
-	_, text, _ := strings.Cut(step, " ")
 	_, _ = io.WriteString(w, text)
 }
 
 // client is one of n nodes.
 func (s *scripted) client(t *testing.T, n int) *kvClient {
-	c := &kvClient{}
+	c := &kvClient{operations: kvOperations("")}
 	for i := range n {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, i+1) }))
 		t.Cleanup(server.Close)
@@ -205,7 +213,7 @@ func TestAClientTurnsToTheNodesAfterItsOwn(t *testing.T) {
 		spec.Peers = append(spec.Peers, cluster.Peer{ID: fmt.Sprint("n", i+1), Addr: netip.AddrFrom4([4]byte{10, 77, 0, byte(i + 1)})})
 	}
 	var nodes []string
-	for _, p := range newKVClient(spec).nodes {
+	for _, p := range newKVClient(spec, "").nodes {
 		nodes = append(nodes, p.id+" "+p.conn.addr)
 	}
 	require.Equal(t, []string{"n2 10.77.0.2:7100", "n3 10.77.0.3:7100", "n1 10.77.0.1:7100"}, nodes)

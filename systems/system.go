@@ -82,6 +82,8 @@ type Options struct {
 func Kinds() []Kind {
 	return []Kind{
 		{"kv", "the reference KV of this repository, on go.etcd.io/raft/v3", NewKV},
+		{"kv-lease", "the same KV; the leader answers reads on its lease, which lasts only while nothing pauses and nobody else is elected", NewKVLease},
+		{"kv-local", "the same KV; each node answers reads with what it has, which is old at times, and after a restart older than before", NewKVLocal},
 	}
 }
 

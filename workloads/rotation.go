@@ -13,7 +13,7 @@ import (
 // place: enough for a fault to strike within one key's life, few enough for any search to judge it.
 const opsPerKey = 400
 
-// retiredPercent of the operations read the key that held the slot before. Without them a loss that
+// retiredPercent of the operations look at the key that held the slot before. Without them a loss that
 // strikes just when the keys change would be seen by nobody.
 const retiredPercent = 5
 
@@ -29,24 +29,29 @@ type slot struct {
 // next is what a workload sends as the nth operation of a key, counted from 0, that holds s.
 type next func(r *rand.Rand, s *slot, n int) (f string, value []byte)
 
-// ops makes the Ops of a workload whose operations next draws. Which slot is next, and whether its
-// retired key is read, is drawn from the client's source alone; a slot that has none yet has its
-// present one read instead.
+// ops makes the Ops of a workload whose operations next draws, and whose look is a read.
 func (slots rotation) ops(next next) func(*rand.Rand, int) iter.Seq[history.Event] {
+	return slots.opsLooking(history.Event{F: "read"}, next)
+}
+
+// opsLooking is ops with another look at a retired key. Which slot is next, and whether its retired key is looked
+// at, is drawn from the client's source alone; of a slot that has none yet it is the present one.
+func (slots rotation) opsLooking(look history.Event, next next) func(*rand.Rand, int) iter.Seq[history.Event] {
 	return func(r *rand.Rand, _ int) iter.Seq[history.Event] {
 		return func(yield func(history.Event) bool) {
-			for yield(slots.draw(r, next)) {
+			for yield(slots.draw(r, look, next)) {
 			}
 		}
 	}
 }
 
-func (slots rotation) draw(r *rand.Rand, next next) history.Event {
+func (slots rotation) draw(r *rand.Rand, look history.Event, next next) history.Event {
 	index := r.IntN(len(slots))
 	s := &slots[index]
 	if r.IntN(100) < retiredPercent {
 		turn := int(s.ops.Load()) / opsPerKey
-		return history.Event{Key: slots.key(max(turn-1, 0), index), F: "read"}
+		look.Key = slots.key(max(turn-1, 0), index)
+		return look
 	}
 	n := int(s.ops.Add(1) - 1)
 	e := history.Event{Key: slots.key(n/opsPerKey, index)}

@@ -24,6 +24,12 @@ func Kinds() []Kind {
 		{"register", "reads, writes of unique values and compare-and-set on a rotating set of keys", Register},
 		{"append", "appends of unique elements to lists, and reads of whole lists, on a rotating set of keys", Append},
 		{"counter", "additions to counters that answer with the sum, and reads, on a rotating set of keys", Counter},
+		{"kv", "reads, writes of unique values, compare-and-set and deletions on a rotating set of keys", KV},
+		{"set", "insertions of unique elements into sets, and reads of whole sets, on a rotating set of keys", Set},
+		{"queue", "unique elements that go through first-in first-out queues, on a rotating set of keys", Queue},
+		{"lock", "locks with fencing tokens, which are acquired and released, on a rotating set of keys", Lock},
+		{"bank", "transfers between the accounts of banks, and reads of all accounts, on a rotating set of keys", Bank},
+		{"session", "the operations of register, judged for what each client sees alone: for reads in a weaker mode", Session},
 	}
 }
 

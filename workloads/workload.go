@@ -30,6 +30,9 @@ type Workload struct {
 	// runner's. client counts from 0. All randomness comes from the given source. Several clients'
 	// sequences are drawn at the same time.
 	Ops func(r *rand.Rand, client int) iter.Seq[history.Event]
+	// Done, if it is not nil, is told every completion, by the client that has it and before that client's next
+	// operation is drawn. For operations that need what an earlier one was answered.
+	Done func(client int, done history.Event)
 	// Checkers judge the client operations of a run with this workload.
 	Checkers []checker.Checker
 }

@@ -1,6 +1,7 @@
 package workloads
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -57,8 +58,9 @@ func number(t *testing.T, key string) int {
 	return n
 }
 
-func TestKeysRotateAndRetiredOnesAreRead(t *testing.T) {
+func TestKeysRotateAndRetiredOnesAreLookedAt(t *testing.T) {
 	const keys = 2
+	look := map[string]string{"queue": "dequeue", "lock": "acquire"}
 	for _, k := range Kinds() {
 		sent, retired := map[string]int{}, 0
 		newest := [keys]int{}
@@ -67,7 +69,7 @@ func TestKeysRotateAndRetiredOnesAreRead(t *testing.T) {
 			slot, turn := n%keys, n/keys
 			if turn < newest[slot] {
 				retired++
-				require.Equal(t, "read", op.F)
+				require.Equal(t, cmp.Or(look[k.Name], "read"), op.F, k.Name)
 				require.Equal(t, newest[slot]-1, turn, "only the last key of the slot")
 			}
 			newest[slot] = max(newest[slot], turn)
@@ -82,57 +84,134 @@ func TestKeysRotateAndRetiredOnesAreRead(t *testing.T) {
 	}
 }
 
-// store does one operation after the other, as it should.
-type store map[string]json.RawMessage
+// store does one operation after the other, as it should. It forgets its revision with the rest.
+type store struct {
+	items    map[string]item
+	revision uint64
+}
 
-func (s store) do(op history.Event) (value json.RawMessage, typ history.Type) {
-	now, found := s[op.Key]
+type item struct {
+	value    json.RawMessage
+	revision uint64
+}
+
+// put changes a key, and answers as it is to.
+func (s *store) put(op *history.Op, key string, value json.RawMessage) {
+	s.revision++
+	s.items[key] = item{value, s.revision}
+	op.Type, op.Revision = history.OK, s.revision
+}
+
+func (s *store) remove(op *history.Op) {
+	s.put(op, op.Key, nil)
+	delete(s.items, op.Key)
+}
+
+func (s *store) do(op *history.Op) {
+	now, found := s.items[op.Key]
 	if !found {
-		now = json.RawMessage("null")
+		now.value = json.RawMessage("null")
 	}
+	op.Type, op.Output, op.Revision = history.OK, now.value, now.revision
 	switch op.F {
 	case "read":
-		return now, history.OK
+		if op.Input != nil {
+			op.Output = json.RawMessage("[" + s.balance(op.Key, 0) + "," + s.balance(op.Key, 1) + "," + s.balance(op.Key, 2) + "," +
+				s.balance(op.Key, 3) + "," + s.balance(op.Key, 4) + "]")
+		}
 	case "write":
-		s[op.Key] = op.Value
+		s.put(op, op.Key, op.Input)
+		op.Output = op.Input
 	case "cas":
-		from, to, _ := history.CASValue(op.Value)
-		if string(from) != string(now) {
-			return now, history.Fail
+		from, to, _ := history.CASValue(op.Input)
+		if string(from) != string(now.value) {
+			op.Type = history.Fail
+			return
 		}
-		s[op.Key] = to
-	case "append":
-		list := strings.Trim(string(now), "[]")
+		s.put(op, op.Key, to)
+		op.Output = op.Input
+	case "delete":
+		s.remove(op)
+		op.Output = nil
+	case "append", "insert", "enqueue":
+		list := "[" + string(op.Input) + "]"
 		if found {
-			list += ","
-		} else {
-			list = ""
+			list = strings.TrimSuffix(string(now.value), "]") + "," + string(op.Input) + "]"
 		}
-		s[op.Key] = json.RawMessage("[" + list + string(op.Value) + "]")
+		s.put(op, op.Key, json.RawMessage(list))
+		op.Output = op.Input
+	case "dequeue":
+		var list []json.RawMessage
+		if _ = json.Unmarshal(now.value, &list); len(list) == 0 {
+			return
+		}
+		rest, _ := json.Marshal(list[1:])
+		if s.put(op, op.Key, rest); len(list) == 1 {
+			s.remove(op)
+		}
+		op.Output = list[0]
 	case "add":
-		sum, _ := strconv.Atoi(string(now))
-		delta, _ := strconv.Atoi(string(op.Value))
-		s[op.Key] = json.RawMessage(strconv.Itoa(sum + delta))
-		return s[op.Key], history.OK
+		sum, _ := strconv.Atoi(string(now.value))
+		delta, _ := strconv.Atoi(string(op.Input))
+		s.put(op, op.Key, json.RawMessage(strconv.Itoa(sum+delta)))
+		op.Output = s.items[op.Key].value
+	case "transfer":
+		s.transfer(op)
+	default:
+		s.lock(op, now)
 	}
-	return op.Value, history.OK
+}
+
+func (s *store) balance(bank string, account int) string {
+	return cmp.Or(string(s.items[fmt.Sprint(bank, "/", account)].value), "0")
+}
+
+func (s *store) transfer(op *history.Op) {
+	var t struct{ From, To, Amount int }
+	_ = json.Unmarshal(op.Input, &t)
+	for account, delta := range map[int]int{t.From: -t.Amount, t.To: t.Amount} {
+		balance, _ := strconv.Atoi(s.balance(op.Key, account))
+		s.put(op, fmt.Sprint(op.Key, "/", account), json.RawMessage(strconv.Itoa(balance+delta)))
+	}
+	op.Output = json.RawMessage("[" + s.balance(op.Key, t.From) + "," + s.balance(op.Key, t.To) + "]")
+}
+
+func (s *store) lock(op *history.Op, now item) {
+	token := func(revision uint64) json.RawMessage { return strconv.AppendUint(nil, revision, 10) }
+	switch {
+	case op.F == "acquire" && now.revision == 0:
+		s.put(op, op.Key, json.RawMessage("7"))
+		op.Output = token(op.Revision)
+	case op.F == "acquire":
+		op.Type, op.Output, op.Err = history.Fail, token(now.revision), "held"
+	case string(op.Input) == string(token(now.revision)):
+		s.remove(op)
+		op.Output = op.Input
+	case now.revision > 0:
+		op.Type, op.Output, op.Err = history.Fail, token(now.revision), "not held"
+	default:
+		op.Type, op.Err = history.Fail, "not held"
+	}
 }
 
 // run lets one client at a time send an operation, n in all; forget says when the store loses all.
 func run(w Workload, n int, forget func(op history.Event, sent int) bool) []history.Op {
-	s := store{}
+	s := store{items: map[string]item{}}
 	var ops []history.Op
 	for op := range w.Ops(rand.New(rand.NewPCG(1, 2)), 0) {
 		if len(ops) == n {
 			return ops
 		}
 		if forget(op, len(ops)) {
-			clear(s)
+			s = store{items: map[string]item{}}
 		}
 		at := time.Duration(len(ops)) * time.Millisecond
 		done := history.Op{Index: len(ops), F: op.F, Key: op.Key, Input: op.Value, Call: at, Return: at + 1, Ended: at + 1}
-		done.Output, done.Type = s.do(op)
+		s.do(&done)
 		ops = append(ops, done)
+		if w.Done != nil {
+			w.Done(0, history.Event{F: done.F, Key: done.Key, Type: done.Type, Value: done.Output, Err: done.Err})
+		}
 	}
 	return ops
 }
@@ -179,5 +258,5 @@ func TestWhatIsForgottenIsMissed(t *testing.T) {
 
 func TestUnknownWorkload(t *testing.T) {
 	_, err := New("nosuch", Options{Keys: 1})
-	require.ErrorContains(t, err, "known: register, append, counter")
+	require.ErrorContains(t, err, "known: register, append, counter, kv, set, queue, lock, bank, session")
 }

@@ -1,0 +1,36 @@
+package workloads
+
+import (
+	"fmt"
+	"math/rand/v2"
+
+	"ordeal/checker"
+)
+
+// KV is independent keys of a store: read, write, cas, and delete, after which a key is absent.
+//
+// It is Register with deletions: the value of a key is null at many moments, so that a read of null, unlike
+// one of a number, does not tell when it was. Systems that answer with revisions (of a change: its own; of a read: that
+// of the last change it sees, 0 for an absent key) are judged by these.
+func KV(o Options) Workload {
+	return Workload{
+		Name:     "kv",
+		Ops:      make(rotation, o.Keys).ops(kvOp),
+		Checkers: []checker.Checker{checker.Linearizable(checker.KV(), checker.Budget{})},
+	}
+}
+
+func kvOp(r *rand.Rand, s *slot, n int) (f string, value []byte) {
+	switch p := r.IntN(100); {
+	case p < 45:
+		return "read", nil
+	case p < 75:
+		return "write", s.fresh()
+	case p < 87:
+		return "cas", s.cas(n)
+	case p < 92: // for when it has been deleted
+		return "cas", fmt.Appendf(nil, "[null,%s]", s.fresh())
+	default:
+		return "delete", nil
+	}
+}
