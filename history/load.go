@@ -9,8 +9,8 @@ import (
 // Load reads a history in any of the forms that we know, and tells which it is by how it begins: a
 // history.jsonl (see Read), EDN (see ReadEDN) or a jepsen.log (see ReadJepsenLog).
 func Load(name string, r io.Reader) (History, error) {
-	const most = 64 << 10 // bytes that may be blank
-	buffered := bufio.NewReaderSize(r, most)
+	const most = 64 << 10                       // bytes that may be blank
+	buffered := bufio.NewReaderSize(r, 256<<10) // which the readers take over
 	head, err := buffered.Peek(most)
 	if err != nil && len(head) == 0 {
 		return Read(name, buffered) // empty, or it cannot be read: the error comes again
