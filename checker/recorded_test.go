@@ -162,6 +162,16 @@ func BenchmarkRecordedEtcdLogs(b *testing.B) {
 			}
 		}
 	})
+	b.Run("decide", func(b *testing.B) {
+		for b.Loop() {
+			for _, ops := range all {
+				p, err := Register().Parse(ops)
+				require.NoError(b, err)
+				_, _, err = decide(b.Context(), p, 1<<28)
+				require.NoError(b, err)
+			}
+		}
+	})
 	b.Run("porcupine", func(b *testing.B) {
 		for b.Loop() {
 			for _, ops := range all {
