@@ -45,13 +45,20 @@ func Judge(ctx context.Context, path string) (*results.Run, error) {
 	return run, run.Render()
 }
 
-// JudgeHistory judges a history.jsonl alone: whether the operations of its clients are legal for a
-// workload. Nothing is written. A valid verdict has a reason if the history's last line was torn.
-func JudgeHistory(ctx context.Context, file, workload string) (results.Verdict, error) {
-	c, err := openCase(file, results.Manifest{Workload: workload})
+// JudgeHistory judges a history alone, in any of the forms that history.Load reads: whether the
+// operations of its clients are legal for a model (see Models). Without one, a history.jsonl beside a
+// run's manifest is judged as the run's workload would, and any other as a register's. Nothing is
+// written. A valid verdict has a reason if the history's last line was torn.
+func JudgeHistory(ctx context.Context, file, model string) (results.Verdict, error) {
+	checkers, err := checkersOf(file, model)
 	if err != nil {
 		return results.Verdict{}, &UsageError{err}
 	}
+	c, err := openCase(file, results.Manifest{})
+	if err != nil {
+		return results.Verdict{}, &UsageError{err}
+	}
+	c.checkers = checkers
 	v, err := c.judge(ctx, historyChecks)
 	if v.Reason == "" && c.torn != "" {
 		v.Reason = "all but the end, which is torn: " + c.torn
@@ -62,6 +69,7 @@ func JudgeHistory(ctx context.Context, file, workload string) (results.Verdict, 
 // trialCase is all that is known of a run when it is judged.
 type trialCase struct {
 	manifest  results.Manifest
+	checkers  []checker.Checker // that judge the operations
 	events    []history.Event
 	ops       []history.Op
 	windows   []history.Window
@@ -77,7 +85,7 @@ func openCase(file string, m results.Manifest) (*trialCase, error) {
 		return nil, fmt.Errorf("read history: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	h, err := history.Read(filepath.Base(file), f)
+	h, err := history.Load(filepath.Base(file), f)
 	if err != nil {
 		return nil, err
 	}
@@ -100,10 +108,15 @@ func openRun(dir *results.Dir) (*trialCase, error) {
 	if m.Nodes < 1 || m.Nodes > nodesMax || m.Bound <= 0 {
 		return nil, fmt.Errorf("%s: nodes %d and recovery_bound %d must be positive, nodes at most %d", dir.Manifest(), m.Nodes, m.Bound, nodesMax)
 	}
+	w, err := workloads.New(m.Workload, workloads.Options{Keys: 1})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", dir.Manifest(), err)
+	}
 	c, err := openCase(dir.History(), m)
 	if err != nil {
 		return nil, err
 	}
+	c.checkers = w.Checkers
 	f, err := os.Open(dir.Schedule())
 	if err != nil {
 		return nil, fmt.Errorf("read schedule: %w", err)
@@ -227,14 +240,10 @@ func (c *trialCase) counts() (n results.Counts) {
 	return n
 }
 
-// operations lets the workload's own checkers judge.
+// operations lets the checkers of the workload or model judge.
 func operations(ctx context.Context, c *trialCase) ([]checker.Verdict, error) {
-	w, err := workloads.New(c.manifest.Workload, workloads.Options{Keys: 1})
-	if err != nil {
-		return nil, err
-	}
 	var rows []checker.Verdict
-	for _, k := range w.Checkers {
+	for _, k := range c.checkers {
 		began := time.Now()
 		row := k.Check(ctx, c.ops)
 		row.Elapsed = time.Since(began)

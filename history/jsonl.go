@@ -1,6 +1,7 @@
 package history
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -74,6 +75,26 @@ func appendText(dst []byte, text string) []byte {
 		}
 	}
 	return append(append(append(dst, '"'), text...), '"')
+}
+
+// WriteJSONL writes a history.jsonl, in which events are numbered from 0.
+func WriteJSONL(w io.Writer, events []Event) error {
+	out := bufio.NewWriterSize(w, 256<<10)
+	var line []byte
+	var err error
+	for i, e := range events {
+		e.Index = i
+		if line, err = AppendJSON(line[:0], e); err != nil {
+			return err
+		}
+		if _, err := out.Write(line); err != nil {
+			return fmt.Errorf("write history: %w", err)
+		}
+	}
+	if err := out.Flush(); err != nil {
+		return fmt.Errorf("write history: %w", err)
+	}
+	return nil
 }
 
 // Read reads a history.jsonl, called name in errors. It is strict: what it does not understand is a

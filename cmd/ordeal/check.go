@@ -4,38 +4,59 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"ordeal"
 	"ordeal/internal/term"
 	"ordeal/results"
-	"ordeal/workloads"
 )
 
 func checkCommand() *cobra.Command {
 	var asJSON bool
+	var model string
 	c := &cobra.Command{
-		Use:   "check DIR|history.jsonl",
-		Short: "Judge what was recorded, again",
-		Long: `Judge what was recorded, again.
+		Use:   "check DIR|FILE",
+		Short: "Judge what was recorded, again or elsewhere",
+		Long: `Judge what was recorded, again or elsewhere.
 
 Given a run's directory, all checks are made and the verdict and reports are written anew; a run whose
-harness died is judged as far as it was recorded. Given a history alone, it is judged as one of the
-register workload, and nothing is written.`,
+harness died is judged as far as it was recorded.
+
+Given a history alone, its operations are judged by --model, and nothing is written. It may be a history.jsonl, a
+history.edn of Jepsen's, a jepsen.log, or a log such as Porcupine's tests have; which it is shows in how it begins.
+Without --model the history.jsonl of a run is judged as the run's workload, and any other as a register's.
+
+In EDN, values [key value] of independent keys are known by their tag, #jepsen.independent/tuple, or, since Jepsen
+writes them without it, by all operations having such values. The value of a failed operation is not taken for what it found.`,
+		Example: `  ordeal check results/latest
+  ordeal check store/latest/history.edn --model list`,
 		Args: usageArgs(cobra.ExactArgs(1)),
 		RunE: func(c *cobra.Command, args []string) error {
 			info, err := os.Stat(args[0])
-			if err != nil {
+			switch {
+			case err != nil:
 				return &ordeal.UsageError{Err: err}
+			case info.IsDir() && model != "":
+				return &ordeal.UsageError{Err: fmt.Errorf("--model: a run is judged as its workload; for another model name %s", filepath.Join(args[0], "history.jsonl"))}
 			}
-			judge := judgeHistory
+			done := func() {}
+			if !asJSON {
+				done = showJudging(c.ErrOrStderr())
+			}
+			var verdict results.Verdict
+			var text string
 			if info.IsDir() {
-				judge = judgeRun
+				verdict, text, err = judgeRun(c, args[0])
+			} else {
+				verdict, text, err = judgeHistory(c, args[0], model)
 			}
-			verdict, text, err := judge(c, args[0])
+			done()
 			if err != nil {
 				return err
 			}
@@ -52,7 +73,44 @@ register workload, and nothing is written.`,
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print the verdict as JSON")
+	c.Flags().StringVar(&model, "model", "", "model that a history is held against: "+strings.Join(ordeal.Models(), ", "))
+	complete(c, "model", ordeal.Models())
 	return c
+}
+
+// showJudging tells on w how long it takes: on a terminal in a line that comes after a second, elsewhere
+// in one every ten. It ends when done is called.
+func showJudging(w io.Writer) (done func()) {
+	every, live := plainEvery, (*term.Live)(nil)
+	if f, ok := w.(*os.File); ok && term.Interactive(f) {
+		every, live = time.Second, term.NewLive(f)
+	}
+	began, over, gone := time.Now(), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(gone)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return
+			case <-tick.C:
+			}
+			line := "  judging, " + seconds(time.Since(began))
+			if live != nil {
+				live.Draw([]string{line})
+			} else {
+				_, _ = fmt.Fprintln(w, line)
+			}
+		}
+	}()
+	return func() {
+		close(over)
+		<-gone
+		if live != nil {
+			live.Clear()
+		}
+	}
 }
 
 func judgeRun(c *cobra.Command, path string) (results.Verdict, string, error) {
@@ -63,8 +121,8 @@ func judgeRun(c *cobra.Command, path string) (results.Verdict, string, error) {
 	return run.Verdict, run.Text(term.Colour(os.Stdout)), nil
 }
 
-func judgeHistory(c *cobra.Command, path string) (results.Verdict, string, error) {
-	verdict, err := ordeal.JudgeHistory(c.Context(), path, workloads.Kinds()[0].Name)
+func judgeHistory(c *cobra.Command, path, model string) (results.Verdict, string, error) {
+	verdict, err := ordeal.JudgeHistory(c.Context(), path, model)
 	if err != nil {
 		return verdict, "", err
 	}

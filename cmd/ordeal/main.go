@@ -54,7 +54,7 @@ Exit codes: 0 valid, 1 invalid, 2 unknown, 254 wrong usage or input, 255 the har
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &ordeal.UsageError{Err: err} })
-	root.AddCommand(runCommand(), soakCommand(), bugsCommand(), checkCommand(), reportCommand(), lsCommand(), doctorCommand())
+	root.AddCommand(runCommand(), soakCommand(), bugsCommand(), checkCommand(), exportCommand(), reportCommand(), lsCommand(), doctorCommand())
 	return code(root.Execute(), stderr)
 }
 
