@@ -28,7 +28,7 @@ func FindBug(idOrPath string) (bugs.Bug, error) {
 		return bugs.Bug{}, err
 	}
 	// The judge knows best what it asks: this is a case in which nothing happened.
-	nothing := trialCase{manifest: p.manifest(nil)}
+	nothing := trialCase{manifest: p.manifest(nil), checkers: p.workload.Checkers}
 	v, err := nothing.judge(context.Background(), runChecks)
 	if err != nil {
 		return bugs.Bug{}, &UsageError{err}

@@ -22,7 +22,7 @@ type judges struct {
 // models is the table; the first row is the default.
 func models() []judges {
 	var all []judges
-	for _, m := range []checker.Model{checker.Register(), checker.List(), checker.Counter()} {
+	for _, m := range checker.Models() {
 		all = append(all, judges{m.Name, func() checker.Checker { return checker.Linearizable(m, checker.Budget{}) }})
 	}
 	return all

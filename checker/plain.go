@@ -16,7 +16,7 @@ import (
 type plainProblem[C any, P timed[C], S any] struct {
 	calls []C
 	m     machine[C, S]
-	tight []C // calls, with what is known of their outcomes and ends; see the model
+	quick func() ([]C, machine[C, S]) // the same for the search: fewer calls, with tighter ends, and dead ends seen early; nil if as they are
 }
 
 // parsePlain reads each operation by read: keep is false if it says nothing, and reason is why it cannot be read.
@@ -48,11 +48,11 @@ func (p *plainProblem[C, P, S]) Replay(order []int32) error { return replay[C, P
 // Engines implements Problem.
 func (p *plainProblem[C, P, S]) Engines() []Engine {
 	return []Engine{{"search", func(ctx context.Context, memory int64) Answer {
-		calls := p.calls
-		if p.tight != nil {
-			calls = p.tight
+		calls, m := p.calls, p.m
+		if p.quick != nil {
+			calls, m = p.quick()
 		}
-		order, r := wgl[C, P](ctx, calls, p.m, memory)
+		order, r := wgl[C, P](ctx, calls, m, memory)
 		return Answer{Result: r, Order: places[C, P](order, calls, p.calls)}
 	}}}
 }

@@ -46,16 +46,45 @@ func parseQueue(ops []history.Op) (Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An element that was put in by an enqueue of unknown outcome and taken out by no other call than such ones
-	// can be left out, together with who took it.
-	taken := make([]bool, len(in.values))
+	p := &plainProblem[queueCall, *queueCall, []value]{calls: calls, m: queue()}
+	p.quick = func() ([]queueCall, machine[queueCall, []value]) { return quickQueue(calls, len(in.values)) }
+	return p, nil
+}
+
+// quickQueue leaves out what an enqueue of unknown outcome put in and no call is known to have taken out: in a
+// legal order it goes, together with who took it.
+//
+// And it sees a dead end when an element goes in behind another that comes out later for certain: since its own dequeue
+// had ended before that of the other began, or since no call can take the other out.
+func quickQueue(calls []queueCall, values int) ([]queueCall, machine[queueCall, []value]) {
+	taken := slices.Repeat([]interval{{end: -1}}, values) // by element: who took it
+	inputs := make([]int, values)
+	open := false // a dequeue has no answer
 	for _, c := range calls {
-		if c.out != none {
-			taken[c.out] = true
+		switch {
+		case c.in != none:
+			inputs[c.in]++
+		case c.out != none:
+			taken[c.out] = c.interval
+		default:
+			open = true
 		}
 	}
-	tight := slices.DeleteFunc(slices.Clone(calls), func(c queueCall) bool { return c.maybe && c.in != none && !taken[c.in] })
-	return &plainProblem[queueCall, *queueCall, []value]{calls: calls, m: queue(), tight: tight}, nil
+	known := func(v value) bool { return taken[v].end >= 0 && inputs[v] == 1 }
+	calls = slices.DeleteFunc(slices.Clone(calls), func(c queueCall) bool { return c.maybe && c.in != none && taken[c.in].end < 0 })
+	m := queue()
+	step := m.step
+	m.step = func(state []value, c *queueCall) ([]value, bool) {
+		if c.in != none && known(c.in) {
+			for _, first := range state {
+				if known(first) && taken[c.in].end < taken[first].begin || taken[first].end < 0 && !open {
+					return state, false
+				}
+			}
+		}
+		return step(state, c)
+	}
+	return calls, m
 }
 
 // queue is the sequential specification; states are the elements, the first out first.

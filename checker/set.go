@@ -56,19 +56,26 @@ func parseSet(ops []history.Op) (Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := slices.Repeat([]time.Duration{history.Never}, len(in.values)) // the first end of a read that shows it
+	p := &plainProblem[setCall, *setCall, setState]{calls: calls, m: set()}
+	p.quick = func() ([]setCall, machine[setCall, setState]) { return seenInserts(calls, len(in.values)), p.m }
+	return p, nil
+}
+
+// seenInserts leaves out inserts of unknown outcome that no read shows, and gives those that one shows its end. A read
+// shows everything, so in a legal order the one comes after all reads, and the other before that read.
+func seenInserts(calls []setCall, values int) []setCall {
+	seen := slices.Repeat([]time.Duration{history.Never}, values) // the first end of a read that shows it
 	for _, c := range calls {
 		for _, v := range c.shows {
 			seen[v] = min(seen[v], c.end)
 		}
 	}
-	tight := settled(calls, func(c *setCall) time.Duration {
+	return settled(calls, func(c *setCall) time.Duration {
 		if c.element == none {
 			return history.Never
 		}
 		return seen[c.element]
 	})
-	return &plainProblem[setCall, *setCall, setState]{calls: calls, m: set(), tight: tight}, nil
 }
 
 // set fills c with what op says; keep is false if that is nothing.
