@@ -109,6 +109,23 @@ func FuzzReadSchedule(f *testing.F) {
 	})
 }
 
+// FuzzParseSpecs: no list of faults crashes the parser, and each that it reads prints as one it reads.
+func FuzzParseSpecs(f *testing.F) {
+	f.Add("kill:election,pause@leader, partition:isolate@n2")
+	f.Add("all")
+	f.Fuzz(func(t *testing.T, list string) {
+		specs, err := ParseSpecs(list)
+		if err != nil {
+			return
+		}
+		for _, s := range specs {
+			again, err := ParseSpec(s.String())
+			require.NoError(t, err)
+			require.Equal(t, s.String(), again.String())
+		}
+	})
+}
+
 func TestSpecs(t *testing.T) {
 	for _, good := range []string{"kill", "kill:election", "pause@leader", "partition:isolate@n2", "partition@minority", "partition:bridge", "pause:machine@all", "transfer", "member@n2", "member:wipe@leader"} {
 		spec, err := ParseSpec(good)
