@@ -9,9 +9,8 @@ import (
 
 // KV is independent keys of a store: read, write, cas, and delete, after which a key is absent.
 //
-// It is Register with deletions: the value of a key is null at many moments, so that a read of null, unlike
-// one of a number, does not tell when it was. Systems that answer with revisions (of a change: its own; of a read: that
-// of the last change it sees, 0 for an absent key) are judged by these.
+// It is Register with deletions: a key is absent at many moments, so that a read of null, unlike one of a number,
+// does not tell when it was.
 func KV(o Options) Workload {
 	return Workload{
 		Name:     "kv",

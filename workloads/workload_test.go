@@ -236,7 +236,7 @@ func TestWhatIsForgottenIsMissed(t *testing.T) {
 	for _, k := range Kinds() {
 		w := k.New(Options{Keys: 1})
 		forgotten := 0
-		ops := run(w, 600, func(op history.Event, sent int) bool {
+		ops := run(w, 1000, func(op history.Event, sent int) bool {
 			if forgotten == 0 && op.Key == "k1" {
 				forgotten = sent
 				return true
@@ -248,7 +248,7 @@ func TestWhatIsForgottenIsMissed(t *testing.T) {
 		require.Equal(t, checker.Invalid, v.Status, k.Name)
 		require.Equal(t, "k0", v.Findings[0].Key)
 
-		for at := 50; at < 1200; at += 115 {
+		for at := 50; at < 1200; at += 120 {
 			w := k.New(Options{Keys: 2})
 			ops := run(w, 1400, func(_ history.Event, sent int) bool { return sent == at })
 			require.Equal(t, checker.Invalid, judge(t, w, ops).Status, fmt.Sprint(k.Name, " forgets at ", at))
