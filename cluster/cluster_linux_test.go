@@ -33,6 +33,12 @@ func TestLifeOfANode(t *testing.T) {
 	require.ErrorContains(t, tr.Start(ctx, "n1"), "start n1: it runs already")
 	require.NoError(t, tr.Resume(ctx, "n1"))
 
+	// What a node writes goes through a pipe: it may answer before its line is in the log.
+	served := func(times int) {
+		tr.eventually(func() bool { return strings.Count(tr.log("n1"), "serving") == times }, "its line is in the log")
+	}
+	served(1)
+
 	// Paused: the kernel accepts, nobody answers.
 	require.NoError(t, tr.Pause(ctx, "n1"))
 	require.Equal(t, cluster.Paused, tr.State("n1"))
@@ -58,6 +64,7 @@ func TestLifeOfANode(t *testing.T) {
 	answer, err = ask(tr.addr("n1"), "hello")
 	require.NoError(t, err)
 	require.Equal(t, "10.77.0.1++", answer)
+	served(2)
 
 	require.NoError(t, tr.Close())
 	require.NoError(t, tr.Close())
