@@ -1,7 +1,6 @@
 package history
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -20,28 +19,16 @@ import (
 // invocation unless that was nothing or a transaction; the answer is then in :found. The nemesis and the
 // observer are processes :nemesis and :observer. :node, :term, :revision and :error are an Event's.
 func WriteEDN(w io.Writer, events []Event) error {
-	out := bufio.NewWriterSize(w, 256<<10)
 	invoked := map[int]json.RawMessage{} // process → value of its invocation
-	var line []byte
-	var err error
-	for _, e := range events {
+	return writeLines(w, events, func(line []byte, _ int, e Event) ([]byte, error) {
 		value, found := e.Value, json.RawMessage(nil)
 		if e.Type == Invoke {
 			invoked[e.Process] = e.Value
 		} else if asked := invoked[e.Process]; e.Process >= 0 {
 			value, found = completed(e, asked)
 		}
-		if line, err = appendEDN(line[:0], e, value, found); err != nil {
-			return err
-		}
-		if _, err := out.Write(line); err != nil {
-			return fmt.Errorf("write history: %w", err)
-		}
-	}
-	if err := out.Flush(); err != nil {
-		return fmt.Errorf("write history: %w", err)
-	}
-	return nil
+		return appendEDN(line, e, value, found)
+	})
 }
 
 // completed parts a completion's value into what Jepsen has for it and what goes into :found.

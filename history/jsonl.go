@@ -79,12 +79,19 @@ func appendText(dst []byte, text string) []byte {
 
 // WriteJSONL writes a history.jsonl, in which events are numbered from 0.
 func WriteJSONL(w io.Writer, events []Event) error {
+	return writeLines(w, events, func(line []byte, i int, e Event) ([]byte, error) {
+		e.Index = i
+		return AppendJSON(line, e)
+	})
+}
+
+// writeLines writes what add appends for each event, which it is given with its place.
+func writeLines(w io.Writer, events []Event, add func(line []byte, i int, e Event) ([]byte, error)) error {
 	out := bufio.NewWriterSize(w, 256<<10)
 	var line []byte
 	var err error
 	for i, e := range events {
-		e.Index = i
-		if line, err = AppendJSON(line[:0], e); err != nil {
+		if line, err = add(line[:0], i, e); err != nil {
 			return err
 		}
 		if _, err := out.Write(line); err != nil {
