@@ -36,7 +36,7 @@ type bankCall struct {
 
 func parseBank(ops []history.Op) (Problem, error) {
 	accounts := 0
-	calls, err := parsePlain[bankCall](ops, func(op history.Op) (bankCall, bool, string) {
+	calls, err := parseCalls(ops, func(op history.Op) (bankCall, bool, string) {
 		c := bankCall{interval: intervalOf(op), answered: op.Type == history.OK}
 		keep, reason := c.read(op)
 		for _, a := range c.accounts {

@@ -35,7 +35,7 @@ func (l *linearizable) beside(ctx context.Context, keys []*keyCheck) int {
 		pool.Go(func() error {
 			timed, cancel := context.WithTimeout(ctx, besideKeyTime)
 			defer cancel()
-			switch search(timed, k.problem, min(besideKeyMemory, l.budget.Memory/2/int64(runtime.GOMAXPROCS(0)))) {
+			switch search(timed, k.problem, min(besideKeyMemory, l.share())) {
 			case k.result:
 				agreed.Add(1)
 			case legal, illegal:

@@ -58,7 +58,7 @@ type Verdict struct {
 	Checker  string        `json:"name"`
 	Status   Status        `json:"status"`
 	Reason   string        `json:"reason,omitempty"` // one sentence; always given unless Valid
-	Engine   string        `json:"engine,omitempty"` // the algorithm that decided
+	Engine   string        `json:"engine,omitempty"` // the algorithms that decided, with the number of keys where there are several
 	Elapsed  time.Duration `json:"-"`
 	Findings []Finding     `json:"-"` // not empty if Invalid
 	// Broken says that the checker itself is wrong: engines disagree, or what one found could not be confirmed.

@@ -51,18 +51,15 @@ type counterProblem struct {
 }
 
 func parseCounter(ops []history.Op) (Problem, error) {
-	p := &counterProblem{calls: make([]counterCall, 0, len(ops)), bound: -1}
-	for _, op := range ops {
+	calls, err := parseCalls(ops, func(op history.Op) (counterCall, bool, string) {
 		c := counterCall{interval: intervalOf(op)}
 		keep, reason := c.read(op)
-		if reason != "" {
-			return nil, &OpError{Op: op, Reason: reason}
-		}
-		if keep {
-			p.calls = append(p.calls, c)
-		}
+		return c, keep, reason
+	})
+	if err != nil {
+		return nil, err
 	}
-	return p, nil
+	return &counterProblem{calls: calls, bound: -1}, nil
 }
 
 // read fills c with what op says; keep is false if that is nothing.

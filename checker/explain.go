@@ -241,16 +241,8 @@ func (s *story) withWriters(calls []call, values ...value) []call {
 
 // other is for everything that has no name.
 func (s *story) other() *Finding {
-	proof := make([]string, 0, len(s.calls)+1)
-	for _, c := range s.calls {
-		end := "has an unknown outcome"
-		if c.end != history.Never {
-			end = "finished at " + s.at(c.end)
-		}
-		proof = append(proof, fmt.Sprintf("%s began at %s and %s.", s.name(c), s.at(c.begin), end))
-	}
-	proof = append(proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
-	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)), proof, s.calls...)
+	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)),
+		everyOrder(s.teller, s.calls), s.calls...)
 }
 
 // tooLong is for a core that nobody would read.

@@ -67,6 +67,7 @@ type keyCheck struct {
 	engine  string        // that decided, or was the last to try
 	err     error         // why problem is nil, or what is wrong with the checker
 	part    Problem       // if illegal: a part that is
+	known   Problem       // a smaller one, if the engine that decided the whole key told one
 	spent   time.Duration // on the search
 	finding *Finding
 }
@@ -106,24 +107,25 @@ func byKey(ops []history.Op) []*keyCheck {
 }
 
 func (l *linearizable) decideAll(ctx context.Context, keys []*keyCheck) {
-	workers := runtime.GOMAXPROCS(0)
-	memory := l.budget.Memory / 2
 	var pool errgroup.Group
-	pool.SetLimit(workers)
+	pool.SetLimit(runtime.GOMAXPROCS(0))
 	for _, k := range keys {
 		pool.Go(func() error {
-			l.decideKey(ctx, k, memory/int64(workers))
+			l.decideKey(ctx, k, l.share())
 			return nil
 		})
 	}
 	_ = pool.Wait() // no worker returns an error
 	for _, k := range keys {
-		if k.result == outOfMemory && workers > 1 && ctx.Err() == nil {
+		if k.result == outOfMemory && runtime.GOMAXPROCS(0) > 1 && ctx.Err() == nil {
 			runtime.GC() // what the last search held is not to stand beside what this one will
-			l.decideKey(ctx, k, memory)
+			l.decideKey(ctx, k, l.budget.Memory/2)
 		}
 	}
 }
+
+// share is what one of the searches that go on at a time may hold: see Linearizable.
+func (l *linearizable) share() int64 { return l.budget.Memory / 2 / int64(runtime.GOMAXPROCS(0)) }
 
 // decideKey gives k its result. A quarter of its time is kept for the local search.
 func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64) {
@@ -140,7 +142,7 @@ func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64)
 	var a Answer
 	a, k.engine, k.err = decide(whole, k.problem, memory)
 	cancel()
-	k.result, k.part = a.Result, k.problem
+	k.result, k.part, k.known = a.Result, k.problem, a.Part
 	if k.err != nil {
 		k.err = fmt.Errorf("key %q: %w", k.key, k.err)
 		return
@@ -178,12 +180,11 @@ func (l *linearizable) explainAll(ctx context.Context, keys []*keyCheck) {
 }
 
 func (l *linearizable) explainKey(ctx context.Context, k *keyCheck) {
-	memory := l.budget.Memory / 2 / int64(runtime.GOMAXPROCS(0))
-	core := witness(ctx, l.model, k.ops, k.part, k.part == k.problem, memory)
+	core := witness(ctx, l.model, k, l.share())
 	if len(core.Operations()) <= confirmOps {
 		confirm, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.budget.Witness)
 		defer cancel()
-		if search(confirm, core, memory) == legal {
+		if search(confirm, core, l.share()) == legal {
 			k.err = disagrees(k, core)
 			return
 		}

@@ -41,19 +41,28 @@ type listProblem struct {
 
 func parseList(ops []history.Op) (Problem, error) {
 	in := interner{ids: map[string]value{}}
-	p := &listProblem{calls: make([]listCall, 0, len(ops))}
-	for _, op := range ops {
+	calls, err := parseCalls(ops, func(op history.Op) (listCall, bool, string) {
 		c := listCall{interval: intervalOf(op), element: none}
 		keep, reason := in.list(&c, op)
-		if reason != "" {
-			return nil, &OpError{Op: op, Reason: reason}
-		}
-		if keep {
-			p.calls = append(p.calls, c)
+		return c, keep, reason
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &listProblem{calls: calls, values: in.values}, nil
+}
+
+// elements reads an answer that should be an array; nothing at all and null are empty, and anything else is strange.
+func (in *interner) elements(raw json.RawMessage) (shows []value, strange bool, reason string) {
+	var elements []json.RawMessage
+	strange = len(raw) > 0 && json.Unmarshal(raw, &elements) != nil
+	shows = make([]value, len(elements))
+	for i, e := range elements {
+		if shows[i], reason = in.value(e); reason != "" {
+			return nil, false, reason
 		}
 	}
-	p.values = in.values
-	return p, nil
+	return shows, strange, ""
 }
 
 // list fills c with what op says; keep is false if that is nothing.
@@ -72,17 +81,8 @@ func (in *interner) list(c *listCall, op history.Op) (keep bool, reason string) 
 		if op.Type != history.OK {
 			return false, ""
 		}
-		var elements []json.RawMessage
-		if len(op.Output) > 0 && json.Unmarshal(op.Output, &elements) != nil {
-			c.strange = true
-		}
-		c.shows = make([]value, len(elements))
-		for i, e := range elements {
-			if c.shows[i], reason = in.value(e); reason != "" {
-				return false, reason
-			}
-		}
-		return true, ""
+		c.shows, c.strange, reason = in.elements(op.Output)
+		return true, reason
 	default:
 		return false, "a list knows append and read"
 	}
@@ -98,13 +98,7 @@ func list() machine[listCall, []value] {
 			return append(slices.Clip(state), c.element), true
 		},
 		equal: slices.Equal[[]value],
-		hash: func(state []value) uint64 {
-			h := uint64(0)
-			for _, v := range state {
-				h = scatter(h + uint64(v))
-			}
-			return h
-		},
+		hash:  hashOf[value],
 		reads: (*listCall).reads,
 	}
 }

@@ -33,7 +33,7 @@ type lockState struct {
 }
 
 func parseLock(ops []history.Op) (Problem, error) {
-	calls, err := parsePlain[lockCall](ops, readLock)
+	calls, err := parseCalls(ops, readLock)
 	if err != nil {
 		return nil, err
 	}

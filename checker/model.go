@@ -53,6 +53,21 @@ type Problem interface {
 	Explain(ops []history.Op) Finding
 }
 
+// parseCalls reads each operation by read: keep is false if it says nothing, and reason is why it cannot be read.
+func parseCalls[C any](ops []history.Op, read func(op history.Op) (c C, keep bool, reason string)) ([]C, error) {
+	calls := make([]C, 0, len(ops))
+	for _, op := range ops {
+		c, keep, reason := read(op)
+		if reason != "" {
+			return nil, &OpError{Op: op, Reason: reason}
+		}
+		if keep {
+			calls = append(calls, c)
+		}
+	}
+	return calls, nil
+}
+
 // OpError is an operation that a model cannot read.
 type OpError struct {
 	Op     history.Op

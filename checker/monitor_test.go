@@ -85,15 +85,8 @@ type randomSystem struct {
 }
 
 func (s sequential) history(r *rand.Rand, n, processes, span int, unique bool) []history.Op {
-	ops, points := randomTimes(r, n, processes, span)
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return points[a] - points[b] })
 	g := randomSystem{r: r, unique: unique}
-	for _, i := range order {
-		op := &ops[i]
+	return randomOps(r, n, processes, span, func(op *history.Op) {
 		op.Type = history.OK
 		if r.IntN(5) == 0 {
 			op.Type, op.Return = history.Info, history.Never
@@ -102,12 +95,7 @@ func (s sequential) history(r *rand.Rand, n, processes, span int, unique bool) [
 		if op.Type == history.Info {
 			op.Output = nil
 		}
-	}
-	slices.SortStableFunc(ops, func(a, b history.Op) int { return int(a.Call - b.Call) })
-	for i := range ops {
-		ops[i].Index = i
-	}
-	return ops
+	})
 }
 
 // happens tells whether an operation takes effect; a few fail, most of them truly.

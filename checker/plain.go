@@ -19,21 +19,6 @@ type plainProblem[C any, P timed[C], S any] struct {
 	quick func() ([]C, machine[C, S]) // the same for the search: fewer calls, with tighter ends, and dead ends seen early; nil if as they are
 }
 
-// parsePlain reads each operation by read: keep is false if it says nothing, and reason is why it cannot be read.
-func parsePlain[C any, P timed[C]](ops []history.Op, read func(op history.Op) (c C, keep bool, reason string)) ([]C, error) {
-	calls := make([]C, 0, len(ops))
-	for _, op := range ops {
-		c, keep, reason := read(op)
-		if reason != "" {
-			return nil, &OpError{Op: op, Reason: reason}
-		}
-		if keep {
-			calls = append(calls, c)
-		}
-	}
-	return calls, nil
-}
-
 // Machine implements Problem.
 func (p *plainProblem[C, P, S]) Machine() porcupine.Model { return p.m.porcupine() }
 
@@ -83,15 +68,7 @@ func (p *plainProblem[C, P, S]) Explain(ops []history.Op) Finding {
 	}
 	if len(p.calls) <= storyMax {
 		t.digits = precision(begins, ends)
-		for i := range p.calls {
-			at := P(&p.calls[i]).when()
-			end := "has an unknown outcome"
-			if at.end != history.Never {
-				end = "finished at " + t.at(at.end)
-			}
-			f.Proof = append(f.Proof, fmt.Sprintf("%s began at %s and %s.", t.nameOf(at.index), t.at(at.begin), end))
-		}
-		f.Proof = append(f.Proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
+		f.Proof = everyOrder[C, P](t, p.calls)
 	}
 	t.sortOps(&f)
 	return f

@@ -145,16 +145,8 @@ func (g *toy) textOp(op *history.Op, happens bool) {
 }
 
 func toyHistory(r *rand.Rand, answer func(g *toy, op *history.Op, happens bool)) []history.Op {
-	n := 2 + r.IntN(9)
-	ops, points := randomTimes(r, n, 1+r.IntN(4), 1+r.IntN(5))
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return points[a] - points[b] })
 	g := toy{r: r}
-	for _, i := range order {
-		op := &ops[i]
+	return randomOps(r, 2+r.IntN(9), 1+r.IntN(4), 1+r.IntN(5), func(op *history.Op) {
 		unknown := g.one(5)
 		answer(&g, op, !unknown || g.one(2))
 		if op.Type != history.Fail {
@@ -163,12 +155,7 @@ func toyHistory(r *rand.Rand, answer func(g *toy, op *history.Op, happens bool))
 		if unknown {
 			op.Type, op.Return, op.Output, op.Err = history.Info, history.Never, nil, ""
 		}
-	}
-	slices.SortStableFunc(ops, func(a, b history.Op) int { return int(a.Call - b.Call) })
-	for i := range ops {
-		ops[i].Index = i
-	}
-	return ops
+	})
 }
 
 func TestSearchAgreesWithPorcupine(t *testing.T) {

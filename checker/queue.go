@@ -23,11 +23,8 @@ type queueCall struct {
 }
 
 func parseQueue(ops []history.Op) (Problem, error) {
-	in := interner{ids: map[string]value{}}
-	if _, reason := in.value(nil); reason != "" { // null is the first value
-		panic(reason)
-	}
-	calls, err := parsePlain[queueCall](ops, func(op history.Op) (c queueCall, keep bool, reason string) {
+	in := nullFirst()
+	calls, err := parseCalls(ops, func(op history.Op) (c queueCall, keep bool, reason string) {
 		c = queueCall{interval: intervalOf(op), in: none, out: none}
 		switch {
 		case op.F != "enqueue" && op.F != "dequeue":

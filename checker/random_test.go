@@ -14,15 +14,20 @@ import (
 // moments, with ties, unknown outcomes, failed cas and corrupted answers. unique says that no value
 // is written twice.
 func randomHistory(r *rand.Rand, n, processes, span int, unique bool) []history.Op {
+	reg := randomRegister{r: r, unique: unique, state: "null", seen: []string{"null"}}
+	return randomOps(r, n, processes, span, reg.answer)
+}
+
+// randomOps makes a history of n operations, each of which is answered at a random moment of its interval.
+func randomOps(r *rand.Rand, n, processes, span int, answer func(op *history.Op)) []history.Op {
 	ops, points := randomTimes(r, n, processes, span)
 	order := make([]int, n)
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return points[a] - points[b] })
-	reg := randomRegister{r: r, unique: unique, state: "null", seen: []string{"null"}}
 	for _, i := range order {
-		reg.answer(&ops[i])
+		answer(&ops[i])
 	}
 	slices.SortStableFunc(ops, func(a, b history.Op) int { return int(a.Call - b.Call) })
 	for i := range ops {

@@ -62,29 +62,30 @@ func parseRegister(ops []history.Op) (Problem, error) { return parseRegisters(op
 func parseKV(ops []history.Op) (Problem, error) { return parseRegisters(ops, true) }
 
 func parseRegisters(ops []history.Op, deletions bool) (Problem, error) {
-	in := interner{ids: map[string]value{"null": null}, values: []json.RawMessage{json.RawMessage("null")}}
-	p := &registerProblem{calls: make([]call, 0, len(ops))}
-	for _, op := range ops {
+	in := nullFirst()
+	calls, err := parseCalls(ops, func(op history.Op) (call, bool, string) {
 		c := call{interval: intervalOf(op), reads: none, writes: none}
 		if deletions && op.F == "delete" {
 			op.F, op.Input = "write", nil
 		}
 		keep, reason := in.read(&c, op)
-		if reason != "" {
-			return nil, &OpError{Op: op, Reason: reason}
-		}
-		if keep {
-			p.calls = append(p.calls, c)
-		}
+		return c, keep, reason
+	})
+	if err != nil {
+		return nil, err
 	}
-	p.values = in.values
-	return p, nil
+	return &registerProblem{calls: calls, values: in.values}, nil
 }
 
 // interner numbers the values of one key.
 type interner struct {
 	ids    map[string]value
 	values []json.RawMessage
+}
+
+// nullFirst is an interner that numbers null as the constant does.
+func nullFirst() interner {
+	return interner{ids: map[string]value{"null": null}, values: []json.RawMessage{json.RawMessage("null")}}
 }
 
 // read fills c with what op says; keep is false if that is nothing.

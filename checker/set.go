@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -42,7 +41,7 @@ func (s setState) with(v value) setState {
 func parseSet(ops []history.Op) (Problem, error) {
 	in := interner{ids: map[string]value{}}
 	inserted := map[value]bool{}
-	calls, err := parsePlain[setCall](ops, func(op history.Op) (setCall, bool, string) {
+	calls, err := parseCalls(ops, func(op history.Op) (setCall, bool, string) {
 		c := setCall{interval: intervalOf(op), element: none}
 		keep, reason := in.set(&c, op)
 		if keep && c.element != none {
@@ -94,18 +93,13 @@ func (in *interner) set(c *setCall, op history.Op) (keep bool, reason string) {
 		if op.Type != history.OK {
 			return false, ""
 		}
-		var elements []json.RawMessage
-		c.strange = len(op.Output) > 0 && json.Unmarshal(op.Output, &elements) != nil
-		for _, e := range elements {
-			v, reason := in.value(e)
-			if reason != "" {
-				return false, reason
-			}
-			c.shows, c.sees = append(c.shows, v), c.sees.with(v)
+		c.shows, c.strange, reason = in.elements(op.Output)
+		for _, v := range c.shows {
+			c.sees = c.sees.with(v)
 		}
 		sorted := slices.Sorted(slices.Values(c.shows))
 		c.strange = c.strange || len(slices.Compact(sorted)) < len(c.shows)
-		return true, ""
+		return true, reason
 	default:
 		return false, "a set knows insert and read"
 	}

@@ -21,7 +21,7 @@ type textCall struct {
 }
 
 func parseText(ops []history.Op) (Problem, error) {
-	calls, err := parsePlain[textCall](ops, func(op history.Op) (c textCall, keep bool, reason string) {
+	calls, err := parseCalls(ops, func(op history.Op) (c textCall, keep bool, reason string) {
 		c = textCall{interval: intervalOf(op), f: op.F}
 		raw := op.Input
 		switch op.F {

@@ -14,26 +14,30 @@ import (
 // value never loses its writer); then single reads and single demands; and at the end Porcupine is
 // asked about what is left, without any simplification of ours.
 
-// witness searches a small part of p that has no legal order either. If p is whole, it is all of ops;
-// otherwise it is a part of them that was found already. The search stops when ctx is done and
-// returns the smallest part found so far.
-func witness(ctx context.Context, m Model, ops []history.Op, p Problem, whole bool, memory int64) Problem {
+// witness searches a small part of k.part, which has no legal order, that has none either. The search stops when
+// ctx is done and returns the smallest part found so far.
+func witness(ctx context.Context, m Model, k *keyCheck, memory int64) Problem {
 	w := witnessSearch{ctx: ctx, memory: memory}
-	if a, _, _ := decide(ctx, p, memory); a.Part != nil && len(a.Part.Operations()) <= 2 {
-		return a.Part // of which nothing can be left out
+	p, part := k.part, k.known
+	whole := p == k.problem
+	if !whole {
+		part = w.part(p)
+	}
+	if part != nil && len(part.Operations()) <= 2 {
+		return part // of which nothing can be left out
 	}
 	small := whole && len(p.Operations()) <= prefixOps
 	if small {
 		half, cancel := halfOf(ctx)
-		p = (&witnessSearch{ctx: half, memory: memory}).prefix(m, ops, p)
+		p = (&witnessSearch{ctx: half, memory: memory}).prefix(m, k.ops, p)
 		cancel()
+		part = w.part(p)
 	}
-	if a, _, _ := decide(ctx, p, memory); a.Result == illegal && a.Part != nil {
-		p = a.Part
-	} else if whole && !small {
-		if part := local(ctx, p, memory); part != nil {
-			p = part
-		}
+	if part == nil && whole && !small {
+		part = local(ctx, p, memory)
+	}
+	if part != nil {
+		p = part
 	}
 	for {
 		before := p
@@ -59,6 +63,12 @@ const prefixOps = 2000
 type witnessSearch struct {
 	ctx    context.Context
 	memory int64
+}
+
+// part is one of p that is illegal, if the engine that decides p tells one; else nil.
+func (w *witnessSearch) part(p Problem) Problem {
+	a, _, _ := decide(w.ctx, p, w.memory)
+	return a.Part
 }
 
 func (w *witnessSearch) illegal(p Problem) bool { return convicts(w.ctx, p, w.memory) }

@@ -51,6 +51,20 @@ func (t teller) at(moment time.Duration) string {
 	return strconv.FormatFloat(moment.Seconds(), 'f', t.digits, 64) + " s"
 }
 
+// everyOrder is the proof of what breaks no rule that has a name: when each call was, and that no order will do.
+func everyOrder[C any, P timed[C]](t teller, calls []C) []string {
+	proof := make([]string, 0, len(calls)+1)
+	for i := range calls {
+		c := P(&calls[i]).when()
+		end := "has an unknown outcome"
+		if c.end != history.Never {
+			end = "finished at " + t.at(c.end)
+		}
+		proof = append(proof, fmt.Sprintf("%s began at %s and %s.", t.nameOf(c.index), t.at(c.begin), end))
+	}
+	return append(proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
+}
+
 // precision is the number of decimals at which no two moments look the same.
 func precision(begins, ends []time.Duration) int {
 	digits := 3

@@ -67,10 +67,9 @@ type zoning struct {
 
 // chain is values that came of each other by cas.
 type chain struct {
-	from, to      int // in chained
-	f, s          time.Duration
-	first, last   int32 // the calls of f and s; first is -1 for the initial value, which is there from the beginning of time
-	firstV, lastV value // the values whose clusters they are in
+	from, to    int // in chained
+	f, s        time.Duration
+	first, last int32 // the calls of f and s; first is -1 for the initial value, which is there from the beginning of time
 }
 
 func (c *chain) forward() bool { return c.f < c.s }
@@ -152,7 +151,7 @@ func (z *zoning) link() (Answer, bool) {
 func (z *zoning) walk(v value) (Answer, bool) {
 	c := chain{from: len(z.chained), f: math.MaxInt64, s: math.MinInt64, first: -1, last: -1}
 	if z.s.sole(v) < 0 {
-		c.f, c.firstV = math.MinInt64, v
+		c.f = math.MinInt64
 	}
 	for v != none {
 		z.chained = append(z.chained, v)
@@ -163,13 +162,13 @@ func (z *zoning) walk(v value) (Answer, bool) {
 				return z.illegal(w, first), true
 			}
 			if c.s > end {
-				return z.illegal(append(z.between(c.lastV, v), c.last, first)...), true
+				return z.illegal(z.between(c.last, first)...), true
 			}
 			if end < c.f {
-				c.f, c.first, c.firstV = end, first, v
+				c.f, c.first = end, first
 			}
 			if last := z.last[v]; z.s.calls[last].begin > c.s {
-				c.s, c.last, c.lastV = z.s.calls[last].begin, last, v
+				c.s, c.last = z.s.calls[last].begin, last
 			}
 		}
 		next := z.after[v]
@@ -184,15 +183,18 @@ func (z *zoning) walk(v value) (Answer, bool) {
 	return Answer{}, false
 }
 
-// between are the cas that lead from v to w, which is later in its chain or the same.
-func (z *zoning) between(v, w value) (links []int32) {
-	if z.walked[v] > z.walked[w] {
-		v, w = w, v
+// between are two calls of a chain, of which a may be the -1 of the initial value, and the cas that lead from
+// the value of the one to that of the other.
+func (z *zoning) between(a, b int32) []int32 {
+	from, to := int32(1), z.walked[z.s.calls[b].cluster()] // the initial value is the first of all
+	if a >= 0 {
+		from = z.walked[z.s.calls[a].cluster()]
 	}
-	for at := z.walked[v]; at < z.walked[w]; at++ {
-		links = append(links, z.s.sole(z.chained[at]))
+	calls := []int32{a, b}
+	for at := min(from, to); at < max(from, to); at++ {
+		calls = append(calls, z.s.sole(z.chained[at]))
 	}
-	return links
+	return calls
 }
 
 // circle finds values that came of each other alone.
@@ -225,8 +227,7 @@ func (z *zoning) sweep() Answer {
 	for i := range z.chains {
 		c := &z.chains[i]
 		if owner != nil && owner.f < c.s && c.f < owner.s {
-			a := append(z.between(owner.firstV, owner.lastV), owner.first, owner.last)
-			return z.illegal(append(append(a, z.between(c.firstV, c.lastV)...), c.first, c.last)...)
+			return z.illegal(slices.Concat(z.between(owner.first, owner.last), z.between(c.first, c.last))...)
 		}
 		if c.forward() {
 			owner = c
