@@ -34,9 +34,9 @@ type bankCall struct {
 	found    []int64 // what they have; nil if the answer was none
 }
 
-func parseBank(ops []history.Op) (Problem, error) {
+func parseBank(ops []*history.Op) (Problem, error) {
 	accounts := 0
-	calls, err := parseCalls(ops, func(op history.Op) (bankCall, bool, string) {
+	calls, err := parseCalls(ops, func(op *history.Op) (bankCall, bool, string) {
 		c := bankCall{interval: intervalOf(op), answered: op.Type == history.OK}
 		keep, reason := c.read(op)
 		for _, a := range c.accounts {
@@ -54,7 +54,7 @@ func parseBank(ops []history.Op) (Problem, error) {
 }
 
 // read fills c with what op says; keep is false if that is nothing.
-func (c *bankCall) read(op history.Op) (keep bool, reason string) {
+func (c *bankCall) read(op *history.Op) (keep bool, reason string) {
 	switch op.F {
 	case "transfer":
 		var t struct {

@@ -13,17 +13,58 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// What Porcupine may spend beside the engines: on one key, and on all together.
+// CrossCheck says how far Porcupine judges beside the engines. It always confirms the parts that convict.
+type CrossCheck uint8
+
+// How far: what Porcupine can do in 50 ms and 64 MiB a key and 2 s in all; every key, as far as the check's own
+// budget goes; nothing.
 const (
-	besideKeyTime   = 50 * time.Millisecond
-	besideKeyMemory = 64 << 20
-	besideTime      = 2 * time.Second
+	CrossCheckSample CrossCheck = iota
+	CrossCheckAll
+	CrossCheckOff
 )
 
-// beside lets Porcupine judge the keys that it can within a small budget, as they are, without anything of ours but
-// the model. It returns how many it decided; where it came to another answer, the key's err says so.
+var crossCheckNames = [...]string{"sample", "all", "off"}
+
+// CrossChecks are the words for it, the default first.
+func CrossChecks() []string { return crossCheckNames[:] }
+
+func (c CrossCheck) String() string { return crossCheckNames[c] }
+
+// Set reads all, sample or off; with String and Type it makes a flag.
+func (c *CrossCheck) Set(word string) error {
+	i := slices.Index(crossCheckNames[:], word)
+	if i < 0 {
+		return fmt.Errorf("%q is none of all, sample, off", word)
+	}
+	*c = CrossCheck(i)
+	return nil
+}
+
+// Type is how help texts call the flag's value.
+func (c *CrossCheck) Type() string { return "all|sample|off" }
+
+// crossBudget is what Porcupine may spend on one key, and on all together.
+type crossBudget struct {
+	key, all time.Duration
+	memory   int64 // of one key
+}
+
+func (l *linearizable) crossBudget() crossBudget {
+	if l.budget.CrossCheck == CrossCheckAll {
+		return crossBudget{l.budget.KeyTime, l.budget.Time, l.share()}
+	}
+	return crossBudget{50 * time.Millisecond, 2 * time.Second, min(64<<20, l.share())}
+}
+
+// beside lets Porcupine judge the decided keys, as they are, without anything of ours but the model. It returns how
+// many it judged; where it came to another answer, the key's err says so.
 func (l *linearizable) beside(ctx context.Context, keys []*keyCheck) int {
-	ctx, cancel := context.WithTimeout(ctx, besideTime)
+	if l.budget.CrossCheck == CrossCheckOff {
+		return 0
+	}
+	budget := l.crossBudget()
+	ctx, cancel := context.WithTimeout(ctx, budget.all)
 	defer cancel()
 	var agreed atomic.Int64
 	var pool errgroup.Group
@@ -33,9 +74,9 @@ func (l *linearizable) beside(ctx context.Context, keys []*keyCheck) int {
 			continue
 		}
 		pool.Go(func() error {
-			timed, cancel := context.WithTimeout(ctx, besideKeyTime)
+			timed, cancel := context.WithTimeout(ctx, budget.key)
 			defer cancel()
-			switch search(timed, k.problem, min(besideKeyMemory, l.share())) {
+			switch search(timed, k.problem, budget.memory) {
 			case k.result:
 				agreed.Add(1)
 			case legal, illegal:

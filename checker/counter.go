@@ -47,11 +47,11 @@ type counterProblem struct {
 	// time. All calls of such a problem are answered.
 	rising bool
 	// bound is the index of an operation that begins the end of another's interval; -1 if there is none.
-	bound int
+	bound int32
 }
 
-func parseCounter(ops []history.Op) (Problem, error) {
-	calls, err := parseCalls(ops, func(op history.Op) (counterCall, bool, string) {
+func parseCounter(ops []*history.Op) (Problem, error) {
+	calls, err := parseCalls(ops, func(op *history.Op) (counterCall, bool, string) {
 		c := counterCall{interval: intervalOf(op)}
 		keep, reason := c.read(op)
 		return c, keep, reason
@@ -63,7 +63,7 @@ func parseCounter(ops []history.Op) (Problem, error) {
 }
 
 // read fills c with what op says; keep is false if that is nothing.
-func (c *counterCall) read(op history.Op) (keep bool, reason string) {
+func (c *counterCall) read(op *history.Op) (keep bool, reason string) {
 	switch op.F {
 	case "add":
 		if op.Type == history.Fail {

@@ -14,7 +14,7 @@ import (
 
 // Explain implements Problem. Sentences that say that a counter only grows are told only of problems
 // in which it does.
-func (p *counterProblem) Explain(ops []history.Op) Finding {
+func (p *counterProblem) Explain(ops []*history.Op) Finding {
 	s := &counterStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls)}
 	slices.SortStableFunc(s.calls, func(a, b counterCall) int { return cmp.Compare(a.begin, b.begin) })
 	if i := slices.IndexFunc(s.calls, func(c counterCall) bool { return c.strange }); i >= 0 {
@@ -123,11 +123,11 @@ func (s *counterStory) gap(l *ladder, g gap) Finding {
 		"Every add that was answered with its sum tells from where to where it took the counter; none of them was between these two.",
 		fmt.Sprintf("Any other add in between had begun by %s, when %s finished.", s.at(g.until), s.nameOf(s.problem.bound)),
 	}
-	if twice, ok := s.twice(g, above); ok {
+	if twice := s.twice(g, above); twice != nil {
 		about = append(about, counterCall{interval: intervalOf(twice)})
 		proof = append(proof, fmt.Sprintf("It is what %s added, as if that had been applied twice.", nameOp(twice)))
 	}
-	if refused, ok := s.refused(g); ok {
+	if refused := s.refused(g); refused != nil {
 		about = append(about, counterCall{interval: intervalOf(refused)})
 		proof = append(proof, fmt.Sprintf("%s would explain it, but it was answered as not applied.", nameOp(refused)))
 	}
@@ -157,27 +157,27 @@ func (s *counterStory) gaps(l *ladder, gaps []gap) Finding {
 
 // twice is the lowest answered add of the gap's size above the gap that had begun in time to have been
 // applied in it.
-func (s *counterStory) twice(g gap, above counterCall) (lowest history.Op, ok bool) {
+func (s *counterStory) twice(g gap, above counterCall) (lowest *history.Op) {
 	least := int64(math.MaxInt64)
 	for _, op := range s.ops {
 		delta, isInt := integer(op.Input, deltaMax)
 		sum, answered := integer(op.Output, sumMax)
 		if op.F == "add" && op.Type == history.OK && isInt && answered && delta == g.size && op.Call <= g.until && sum > above.from() && sum < least {
-			lowest, least, ok = op, sum, true
+			lowest, least = op, sum
 		}
 	}
-	return lowest, ok
+	return lowest
 }
 
 // refused is the first add of the gap's size that was said not to be applied.
-func (s *counterStory) refused(g gap) (first history.Op, ok bool) {
+func (s *counterStory) refused(g gap) (first *history.Op) {
 	for _, op := range s.ops {
 		delta, isInt := integer(op.Input, deltaMax)
-		if op.F == "add" && op.Type == history.Fail && isInt && delta == g.size && op.Call <= g.until && (!ok || op.Index < first.Index) {
-			first, ok = op, true
+		if op.F == "add" && op.Type == history.Fail && isInt && delta == g.size && op.Call <= g.until && first == nil {
+			first = op
 		}
 	}
-	return first, ok
+	return first
 }
 
 // listed3 names at most three things.
@@ -199,7 +199,7 @@ func (s *counterStory) finding(rule, text string, proof []string, about ...count
 	f := Finding{Key: s.key, Rule: rule, Text: text, Proof: proof}
 	for _, c := range about {
 		if c.index >= 0 {
-			f.Ops = append(f.Ops, c.index)
+			f.Ops = append(f.Ops, int(c.index))
 		}
 	}
 	s.sortOps(&f)

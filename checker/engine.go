@@ -65,13 +65,13 @@ func convicts(ctx context.Context, p Problem, memory int64) bool {
 
 // interval is when an operation was open, as every model's calls have it.
 type interval struct {
-	index      int           // Op.Index
-	maybe      bool          // it may not have happened
 	begin, end time.Duration // end is history.Never if maybe
+	index      int32         // Op.Index
+	maybe      bool          // it may not have happened
 }
 
-func intervalOf(op history.Op) interval {
-	return interval{index: op.Index, maybe: op.Type == history.Info, begin: op.Call, end: op.Return}
+func intervalOf(op *history.Op) interval {
+	return interval{begin: op.Call, end: op.Return, index: int32(op.Index), maybe: op.Type == history.Info}
 }
 
 func (i *interval) when() *interval { return i }
@@ -109,7 +109,7 @@ func porcupineOps[C any, P timed[C]](calls []C) []porcupine.Operation {
 	ops := make([]porcupine.Operation, len(calls))
 	for i := range calls {
 		at := P(&calls[i]).when()
-		ops[i] = porcupine.Operation{ClientId: at.index, Input: &calls[i], Call: int64(at.begin), Return: int64(at.end)}
+		ops[i] = porcupine.Operation{ClientId: int(at.index), Input: &calls[i], Call: int64(at.begin), Return: int64(at.end)}
 	}
 	return ops
 }

@@ -22,7 +22,7 @@ const (
 
 // Explain implements Problem. A rule is named only if the calls of p show it by themselves: each
 // comparison of times in a sentence was made here, and "written once" was counted here.
-func (p *registerProblem) Explain(ops []history.Op) Finding {
+func (p *registerProblem) Explain(ops []*history.Op) Finding {
 	s := newStory(p, ops)
 	if len(p.calls) > storyMax {
 		return *s.tooLong()
@@ -54,12 +54,13 @@ type story struct {
 	problem *registerProblem
 }
 
-func newStory(p *registerProblem, ops []history.Op) *story {
+func newStory(p *registerProblem, ops []*history.Op) *story {
 	s := &story{problem: p, teller: newTeller(ops)}
 	s.calls = slices.Clone(p.calls)
 	slices.SortStableFunc(s.calls, func(a, b call) int { return cmp.Compare(a.begin, b.begin) })
 	s.index(len(p.values))
 	s.settle()
+	s.calls, _ = s.left()
 	seen := make([]bool, len(p.values))
 	for _, c := range s.calls {
 		for _, v := range [...]value{c.reads, c.writes} {
@@ -99,7 +100,7 @@ func (s *story) before(first, second func(call) bool) (a, b call, ok bool) {
 
 func (s *story) absurd() *Finding {
 	for _, c := range s.calls {
-		if c.absurd {
+		if c.absurd() {
 			return s.finding(ruleOther, fmt.Sprintf("%s failed, yet it found %s, which is what it was to replace.",
 				s.name(c), s.value(c.reads)), nil, c)
 		}
@@ -117,19 +118,19 @@ func (s *story) phantom() *Finding {
 		v := s.value(c.reads)
 		found := fmt.Sprintf("%s found %s", s.name(c), v)
 		if c.writes == none {
-			found = fmt.Sprintf("%s read %s%s", process(s.ops[c.index]), v, via(s.ops[c.index]))
+			found = fmt.Sprintf("%s read %s%s", process(s.op(c.index)), v, via(s.op(c.index)))
 		}
 		refused, later, inTime := s.otherWriters(c)
 		switch {
 		case inTime:
 			return nil // the story has lost its writer, so it shows nothing
 		case refused != nil:
-			f := s.finding(rulePhantom, fmt.Sprintf("%s, but %s had been answered as not applied.", found, nameOp(*refused)), nil, c)
+			f := s.finding(rulePhantom, fmt.Sprintf("%s, but %s had been answered as not applied.", found, nameOp(refused)), nil, c)
 			f.Ops = append(f.Ops, refused.Index)
 			s.sortOps(f)
 			return f
 		case later != nil:
-			return s.beforeWrite(c, call{interval: intervalOf(*later), reads: none, writes: c.reads})
+			return s.beforeWrite(c, call{interval: intervalOf(later), reads: none, writes: c.reads, refused: none})
 		default:
 			return s.finding(rulePhantom, fmt.Sprintf("%s; nobody ever wrote %s.", found, v), nil, c)
 		}
@@ -147,8 +148,7 @@ func (s *story) phantom() *Finding {
 // is said to have failed, one that began only after c had finished, any other.
 func (s *story) otherWriters(c call) (refused, later *history.Op, inTime bool) {
 	want, _ := canonical(s.problem.values[c.reads])
-	for i := range s.ops {
-		op := s.ops[i]
+	for _, op := range s.ops {
 		written := op.Input
 		if op.F == "cas" {
 			_, written, _ = history.CASValue(op.Input)
@@ -159,13 +159,13 @@ func (s *story) otherWriters(c call) (refused, later *history.Op, inTime bool) {
 		switch {
 		case op.Type == history.Fail && op.Return < c.begin:
 			if refused == nil || op.Index < refused.Index {
-				refused = &op
+				refused = op
 			}
 		case op.Type == history.Fail: // not yet answered then, so it explains nothing
 		case op.Call <= c.end:
 			inTime = true
 		case later == nil || op.Index < later.Index:
-			later = &op
+			later = op
 		}
 	}
 	return refused, later, inTime
@@ -267,7 +267,7 @@ func (s *story) finding(rule, text string, proof []string, about ...call) *Findi
 		about = append(about, s.calls...)
 	}
 	for _, c := range about {
-		f.Ops = append(f.Ops, c.index)
+		f.Ops = append(f.Ops, int(c.index))
 	}
 	s.sortOps(f)
 	return f
@@ -275,7 +275,7 @@ func (s *story) finding(rule, text string, proof []string, about ...call) *Findi
 
 // observer is a call that shows that c, whose outcome nobody told, took effect.
 func (s *story) observer(c call) (call, bool) {
-	if c.writes == none || !s.once(c.writes) || s.ops[c.index].Type != history.Info {
+	if c.writes == none || !s.once(c.writes) || s.op(c.index).Type != history.Info {
 		return call{}, false
 	}
 	i := slices.IndexFunc(s.calls, func(r call) bool { return r.index != c.index && r.finds(c.writes) })

@@ -144,7 +144,7 @@ func (l *ladder) fill(gaps []gap) (result, []int) {
 
 // order writes the linearization out: the rungs, with what fills a gap before the rung above it.
 func (l *ladder) order(p *counterProblem, filled []int) []int32 {
-	place := make(map[int]int32, len(p.calls))
+	place := make(map[int32]int32, len(p.calls))
 	for i := range p.calls {
 		place[p.calls[i].index] = int32(i)
 	}

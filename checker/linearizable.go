@@ -21,6 +21,8 @@ type Budget struct {
 	KeyTime time.Duration // for the search of one key; 20 s
 	Memory  int64         // bytes that all searches at a time may hold; 1 GiB
 	Witness time.Duration // for cutting out the witness of one key; 2 s
+	// CrossCheck is how far Porcupine judges beside the engines, in time of its own.
+	CrossCheck CrossCheck
 }
 
 const (
@@ -61,7 +63,7 @@ func (l *linearizable) Name() string { return "linearizable" }
 // keyCheck is the work on one key.
 type keyCheck struct {
 	key     string
-	ops     []history.Op
+	ops     []*history.Op
 	problem Problem
 	result  result
 	engine  string        // that decided, or was the last to try
@@ -93,7 +95,8 @@ func (l *linearizable) Check(ctx context.Context, ops []history.Op) Verdict {
 func byKey(ops []history.Op) []*keyCheck {
 	at := map[string]*keyCheck{}
 	var keys []*keyCheck
-	for _, op := range ops {
+	for i := range ops {
+		op := &ops[i]
 		k, ok := at[op.Key]
 		if !ok {
 			k = &keyCheck{key: op.Key, result: outOfTime}
@@ -253,7 +256,7 @@ func (l *linearizable) why(k *keyCheck) string {
 
 // concurrency is the largest number of operations that were open at one moment, where one of unknown
 // outcome counts until its client gave up.
-func concurrency(ops []history.Op) int {
+func concurrency(ops []*history.Op) int {
 	type edge struct {
 		at   time.Duration
 		open int

@@ -39,9 +39,9 @@ type listProblem struct {
 	groups []value           // in the order of first calls; made by Groups
 }
 
-func parseList(ops []history.Op) (Problem, error) {
+func parseList(ops []*history.Op) (Problem, error) {
 	in := interner{ids: map[string]value{}}
-	calls, err := parseCalls(ops, func(op history.Op) (listCall, bool, string) {
+	calls, err := parseCalls(ops, func(op *history.Op) (listCall, bool, string) {
 		c := listCall{interval: intervalOf(op), element: none}
 		keep, reason := in.list(&c, op)
 		return c, keep, reason
@@ -66,7 +66,7 @@ func (in *interner) elements(raw json.RawMessage) (shows []value, strange bool, 
 }
 
 // list fills c with what op says; keep is false if that is nothing.
-func (in *interner) list(c *listCall, op history.Op) (keep bool, reason string) {
+func (in *interner) list(c *listCall, op *history.Op) (keep bool, reason string) {
 	switch op.F {
 	case "append":
 		if op.Type == history.Fail {

@@ -20,7 +20,7 @@ const (
 
 // Explain implements Problem. A rule is named only if the calls of p show it by themselves; for the
 // elements that were left out of p are left out of its reads, and those that are in it are all there.
-func (p *listProblem) Explain(ops []history.Op) Finding {
+func (p *listProblem) Explain(ops []*history.Op) Finding {
 	s := &listStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls), appends: p.appends()}
 	slices.SortStableFunc(s.calls, func(a, b listCall) int { return cmp.Compare(a.begin, b.begin) })
 	if len(s.calls) > storyMax {
@@ -88,7 +88,7 @@ func (s *listStory) strange() (Finding, bool) {
 func (s *listStory) alone(rule, text string, about ...listCall) Finding {
 	f := Finding{Key: s.key, Rule: rule, Text: text}
 	for _, c := range about {
-		f.Ops = append(f.Ops, c.index)
+		f.Ops = append(f.Ops, int(c.index))
 	}
 	s.sortOps(&f)
 	return f
@@ -106,12 +106,12 @@ func (s *listStory) phantom() (Finding, bool) {
 		refused, later := s.otherAppends(v)
 		switch {
 		case refused != nil:
-			f := s.alone(rulePhantom, fmt.Sprintf("%s shows %s, but %s was answered as not applied.", s.name(r), s.value(v), nameOp(*refused)), r)
+			f := s.alone(rulePhantom, fmt.Sprintf("%s shows %s, but %s was answered as not applied.", s.name(r), s.value(v), nameOp(refused)), r)
 			f.Ops = append(f.Ops, refused.Index)
 			s.sortOps(&f)
 			return f, true
 		case later != nil && later.Call > r.end:
-			return s.beforeAppend(r, listCall{interval: intervalOf(*later), element: v}), true
+			return s.beforeAppend(r, listCall{interval: intervalOf(later), element: v}), true
 		case later != nil:
 			return Finding{}, false // the story has lost it, so it shows nothing
 		default:
@@ -124,8 +124,7 @@ func (s *listStory) phantom() (Finding, bool) {
 // refused, and one that was not.
 func (s *listStory) otherAppends(v value) (refused, other *history.Op) {
 	want, _ := canonical(s.problem.values[v])
-	for i := range s.ops {
-		op := s.ops[i]
+	for _, op := range s.ops {
 		if got, ok := canonical(op.Input); op.F != "append" || !ok || got != want {
 			continue
 		}
@@ -134,7 +133,7 @@ func (s *listStory) otherAppends(v value) (refused, other *history.Op) {
 			first = &refused
 		}
 		if *first == nil || op.Index < (*first).Index {
-			*first = &op
+			*first = op
 		}
 	}
 	return refused, other

@@ -32,7 +32,7 @@ type lockState struct {
 	token, last uint64 // last is the highest token known so far
 }
 
-func parseLock(ops []history.Op) (Problem, error) {
+func parseLock(ops []*history.Op) (Problem, error) {
 	calls, err := parseCalls(ops, readLock)
 	if err != nil {
 		return nil, err
@@ -40,7 +40,7 @@ func parseLock(ops []history.Op) (Problem, error) {
 	return &plainProblem[lockCall, *lockCall, lockState]{calls: calls, m: lock()}, nil
 }
 
-func readLock(op history.Op) (c lockCall, keep bool, reason string) {
+func readLock(op *history.Op) (c lockCall, keep bool, reason string) {
 	c = lockCall{interval: intervalOf(op)}
 	switch op.F {
 	case "acquire":

@@ -15,7 +15,7 @@ type Model struct {
 	// Parse reads the operations of one key, in the order of their invocations. What says nothing
 	// about the key's history is left out: operations that definitely did not happen, reads without
 	// an answer. An *OpError names an operation that cannot be read.
-	Parse func(ops []history.Op) (Problem, error)
+	Parse func(ops []*history.Op) (Problem, error)
 }
 
 // Models is the table of models, by the names that --model takes; the first is the default.
@@ -50,16 +50,16 @@ type Problem interface {
 	Weaken(i int) (weaker Problem, ok bool)
 	// Explain says which rule a small problem without a legal order breaks, and shows that it does.
 	// ops are all operations of the key.
-	Explain(ops []history.Op) Finding
+	Explain(ops []*history.Op) Finding
 }
 
 // parseCalls reads each operation by read: keep is false if it says nothing, and reason is why it cannot be read.
-func parseCalls[C any](ops []history.Op, read func(op history.Op) (c C, keep bool, reason string)) ([]C, error) {
+func parseCalls[C any](ops []*history.Op, read func(op *history.Op) (c C, keep bool, reason string)) ([]C, error) {
 	calls := make([]C, 0, len(ops))
 	for _, op := range ops {
 		c, keep, reason := read(op)
 		if reason != "" {
-			return nil, &OpError{Op: op, Reason: reason}
+			return nil, &OpError{Op: *op, Reason: reason}
 		}
 		if keep {
 			calls = append(calls, c)

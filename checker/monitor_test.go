@@ -174,7 +174,7 @@ func TestMonitorsAgreeWithPorcupineAndBruteForce(t *testing.T) {
 			bad := 0
 			for range cases {
 				ops := s.small(r)
-				p, err := s.model.Parse(ops)
+				p, err := s.model.Parse(pointers(ops))
 				require.NoError(t, err)
 				want := bruteForce(s, "", ops)
 				require.Equal(t, want, plain(p), "Porcupine on\n%s", picture(ops))
@@ -197,7 +197,7 @@ func TestMonitorsAgreeWithPorcupine(t *testing.T) {
 			r := rand.New(rand.NewPCG(13, 14))
 			for range 4_000 {
 				ops := s.history(r, 6+r.IntN(9), 1+r.IntN(5), 1+r.IntN(6), true)
-				p, err := s.model.Parse(ops)
+				p, err := s.model.Parse(pointers(ops))
 				require.NoError(t, err)
 				require.Equal(t, plain(p), decided(t, p) == legal, picture(ops))
 			}
@@ -211,7 +211,7 @@ func TestMonitorReductionsNeverConvictTheInnocent(t *testing.T) {
 			r := rand.New(rand.NewPCG(15, 16))
 			for range 3_000 {
 				ops := s.small(r)
-				p, err := s.model.Parse(ops)
+				p, err := s.model.Parse(pointers(ops))
 				require.NoError(t, err)
 				if !plain(p) {
 					continue
@@ -235,7 +235,7 @@ func TestMonitorWitnessesAreSmallAndNamed(t *testing.T) {
 			rules := map[string]int{}
 			for range 2_000 {
 				ops := s.history(r, 4+r.IntN(20), 1+r.IntN(5), 1+r.IntN(6), true)
-				p, err := s.model.Parse(ops)
+				p, err := s.model.Parse(pointers(ops))
 				require.NoError(t, err)
 				v := Linearizable(s.model, Budget{}).Check(t.Context(), ops)
 				if v.Status != Invalid {
@@ -249,7 +249,7 @@ func TestMonitorWitnessesAreSmallAndNamed(t *testing.T) {
 					require.LessOrEqual(t, len(f.Ops), 12, picture(ops))
 				}
 				if s.sound && f.Rule != rulePhantomAdd { // whose proof is in all the other adds
-					core, err := s.model.Parse(pick(ops, f.Ops))
+					core, err := s.model.Parse(pointers(pick(ops, f.Ops)))
 					require.NoError(t, err)
 					require.False(t, plain(core), "the witnesses alone are legal:\n%s", picture(pick(ops, f.Ops)))
 				}

@@ -57,13 +57,13 @@ func (p *plainProblem[C, P, S]) Weaken(i int) (Problem, bool) {
 }
 
 // Explain implements Problem.
-func (p *plainProblem[C, P, S]) Explain(ops []history.Op) Finding {
+func (p *plainProblem[C, P, S]) Explain(ops []*history.Op) Finding {
 	t := newTeller(ops)
 	f := Finding{Key: t.key, Rule: ruleOther, Text: fmt.Sprintf("no order of these %s explains what was seen.", count(len(p.calls), "operation"))}
 	var begins, ends []time.Duration
 	for i := range p.calls {
 		at := P(&p.calls[i]).when()
-		f.Ops = append(f.Ops, at.index)
+		f.Ops = append(f.Ops, int(at.index))
 		begins, ends = append(begins, at.begin), append(ends, at.end)
 	}
 	if len(p.calls) <= storyMax {

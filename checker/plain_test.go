@@ -166,7 +166,7 @@ func TestSearchAgreesWithPorcupine(t *testing.T) {
 			const cases = 6_000
 			for range cases {
 				ops := toyHistory(r, s.answer)
-				p, err := s.model.Parse(ops)
+				p, err := s.model.Parse(pointers(ops))
 				require.NoError(t, err, picture(ops))
 				want := plain(p)
 				require.Equal(t, want, decided(t, p) == legal, picture(ops))
@@ -232,7 +232,7 @@ func TestModels(t *testing.T) {
 func TestModelsRefuseWhatTheyCannotRead(t *testing.T) {
 	for f, models := range map[string][]Model{"nosuch": Models(), "enqueue": {Queue()}, "release": {Lock()}, "transfer": {Bank()}, "insert": {Set()}} {
 		for _, m := range models {
-			_, err := m.Parse([]history.Op{{Key: "k", F: f, Type: history.OK, Return: 1}})
+			_, err := m.Parse([]*history.Op{{Key: "k", F: f, Type: history.OK, Return: 1}})
 			require.ErrorContains(t, err, `operation 0 of key "k"`, m.Name)
 		}
 	}

@@ -22,9 +22,9 @@ type queueCall struct {
 	out value // what a dequeue took out; none if it was not answered, null if there was nothing
 }
 
-func parseQueue(ops []history.Op) (Problem, error) {
+func parseQueue(ops []*history.Op) (Problem, error) {
 	in := nullFirst()
-	calls, err := parseCalls(ops, func(op history.Op) (c queueCall, keep bool, reason string) {
+	calls, err := parseCalls(ops, func(op *history.Op) (c queueCall, keep bool, reason string) {
 		c = queueCall{interval: intervalOf(op), in: none, out: none}
 		switch {
 		case op.F != "enqueue" && op.F != "dequeue":

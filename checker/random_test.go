@@ -14,7 +14,7 @@ import (
 // moments, with ties, unknown outcomes, failed cas and corrupted answers. unique says that no value
 // is written twice.
 func randomHistory(r *rand.Rand, n, processes, span int, unique bool) []history.Op {
-	reg := randomRegister{r: r, unique: unique, state: "null", seen: []string{"null"}}
+	reg := randomRegister{r: r, unique: unique, blind: r.IntN(4) == 0, state: "null", seen: []string{"null"}}
 	return randomOps(r, n, processes, span, reg.answer)
 }
 
@@ -55,6 +55,7 @@ func randomTimes(r *rand.Rand, n, processes, span int) (ops []history.Op, points
 type randomRegister struct {
 	r      *rand.Rand
 	unique bool
+	blind  bool // some failed cas do not tell what they found
 	state  string
 	fresh  int
 	seen   []string
@@ -129,5 +130,16 @@ func (g *randomRegister) cas(op *history.Op, happens bool) {
 		if g.r.IntN(6) == 0 {
 			op.Output = g.some()
 		}
+		if g.blind && g.r.IntN(2) == 0 {
+			op.Output, op.Err = nil, history.Mismatch
+		}
 	}
+}
+
+func pointers(ops []history.Op) []*history.Op {
+	var all []*history.Op
+	for i := range ops {
+		all = append(all, &ops[i])
+	}
+	return all
 }

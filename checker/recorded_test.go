@@ -165,7 +165,7 @@ func BenchmarkRecordedEtcdLogs(b *testing.B) {
 	b.Run("decide", func(b *testing.B) {
 		for b.Loop() {
 			for _, ops := range all {
-				p, err := Register().Parse(ops)
+				p, err := Register().Parse(pointers(ops))
 				require.NoError(b, err)
 				_, _, err = decide(b.Context(), p, 1<<28)
 				require.NoError(b, err)

@@ -21,8 +21,9 @@ import (
 //
 //   - read: the value, or null. One without an answer says nothing.
 //   - write: the value.
-//   - cas: [old,new]. If ok, the value was old. If it failed with a value, that was what it found, and
-//     it was not old; without one it failed for another reason and says nothing.
+//   - cas: [old,new]. If ok, the value was old. If it failed with a value, that was what it found, and it was not
+//     old. If it failed with the error "mismatch" and no value, it found another value than old (a blind cas).
+//     Otherwise it failed for another reason and says nothing.
 //
 // A write or cas of unknown outcome took effect at some time after its call, or never; such a cas
 // changes nothing if the value is not old. Values are compared as JSON: white space, the order of
@@ -47,8 +48,14 @@ const (
 type call struct {
 	interval
 	reads, writes value // what must be found, what is left behind
-	absurd        bool  // a cas that failed although it found its old value: never legal
+	refused       value // of a cas that failed: the old value, which must not be found; else none
 }
+
+// absurd tells whether the call is a cas that failed although it found its old value: it is never legal.
+func (c call) absurd() bool { return c.reads != none && c.reads == c.refused }
+
+// blind tells whether the call is a cas that failed without telling what it found.
+func (c call) blind() bool { return c.reads == none && c.refused != none }
 
 // registerProblem is the Problem of a register.
 type registerProblem struct {
@@ -57,16 +64,17 @@ type registerProblem struct {
 	groups []value           // in the order of first calls; made by Groups
 }
 
-func parseRegister(ops []history.Op) (Problem, error) { return parseRegisters(ops, false) }
+func parseRegister(ops []*history.Op) (Problem, error) { return parseRegisters(ops, false) }
 
-func parseKV(ops []history.Op) (Problem, error) { return parseRegisters(ops, true) }
+func parseKV(ops []*history.Op) (Problem, error) { return parseRegisters(ops, true) }
 
-func parseRegisters(ops []history.Op, deletions bool) (Problem, error) {
+func parseRegisters(ops []*history.Op, deletions bool) (Problem, error) {
 	in := nullFirst()
-	calls, err := parseCalls(ops, func(op history.Op) (call, bool, string) {
-		c := call{interval: intervalOf(op), reads: none, writes: none}
+	calls, err := parseCalls(ops, func(op *history.Op) (call, bool, string) {
+		c := call{interval: intervalOf(op), reads: none, writes: none, refused: none}
 		if deletions && op.F == "delete" {
-			op.F, op.Input = "write", nil
+			c.writes = null
+			return c, op.Type != history.Fail, ""
 		}
 		keep, reason := in.read(&c, op)
 		return c, keep, reason
@@ -89,7 +97,7 @@ func nullFirst() interner {
 }
 
 // read fills c with what op says; keep is false if that is nothing.
-func (in *interner) read(c *call, op history.Op) (keep bool, reason string) {
+func (in *interner) read(c *call, op *history.Op) (keep bool, reason string) {
 	switch op.F {
 	case "read":
 		if op.Type != history.OK {
@@ -109,7 +117,7 @@ func (in *interner) read(c *call, op history.Op) (keep bool, reason string) {
 	return true, reason
 }
 
-func (in *interner) cas(c *call, op history.Op) (keep bool, reason string) {
+func (in *interner) cas(c *call, op *history.Op) (keep bool, reason string) {
 	from, to, ok := history.CASValue(op.Input)
 	if !ok {
 		return false, "the value of a cas should be [old,new]"
@@ -121,12 +129,11 @@ func (in *interner) cas(c *call, op history.Op) (keep bool, reason string) {
 		c.writes, reason = in.value(to)
 		return true, reason
 	}
+	c.reads, c.refused = none, c.reads
 	if len(op.Output) == 0 {
-		return false, ""
+		return op.Err == history.Mismatch, ""
 	}
-	old := c.reads
 	c.reads, reason = in.value(op.Output)
-	c.absurd = c.reads == old
 	return true, reason
 }
 
@@ -182,7 +189,7 @@ func register() machine[call, value] {
 		start: null,
 		step: func(state value, c *call) (value, bool) {
 			switch {
-			case c.absurd:
+			case c.refused == state:
 				return state, false
 			case c.reads != none && c.reads != state:
 				return state, c.maybe
@@ -243,15 +250,17 @@ func (p *registerProblem) Groups() int {
 // Keep implements Problem. To leave a value out is to drop its writers and its readers, and to let a
 // cas that replaced it count as a plain write of the new value. In a legal order of the whole, every
 // call that remains still finds its value: the last one to write before it wrote that value, so it
-// remains too. (A cas of unknown outcome that had no effect can be put last.)
+// remains too. (A cas of unknown outcome that had no effect can be put last.) What a blind cas did not find it may find
+// then, so it stays only if all values do.
 func (p *registerProblem) Keep(keep func(group int) bool) Problem {
-	kept := make([]bool, len(p.values))
+	kept, all := make([]bool, len(p.values)), true
 	for g := range p.Groups() {
 		kept[p.groups[g]] = keep(g)
+		all = all && kept[p.groups[g]]
 	}
 	var calls []call
 	for _, c := range p.calls {
-		if c.writes != none && !kept[c.writes] || c.writes == none && !kept[c.reads] {
+		if c.blind() && !all || c.writes != none && !kept[c.writes] || c.writes == none && c.reads != none && !kept[c.reads] {
 			continue
 		}
 		if c.reads != none && !kept[c.reads] {

@@ -128,7 +128,7 @@ func (s *sessionScan) add(op *history.Op) {
 		}
 		if rule := (keyRule{op.Key, sessionRules[before][kind]}); !s.told[rule] {
 			s.told[rule] = true
-			s.findings = append(s.findings, sessionFinding(rule.rule, *earlier, *op))
+			s.findings = append(s.findings, sessionFinding(rule.rule, earlier, op))
 		}
 	}
 	if furthest[kind] == nil || furthest[kind].Revision < op.Revision {
@@ -138,8 +138,8 @@ func (s *sessionScan) add(op *history.Op) {
 }
 
 // sessionFinding tells of two operations of one process, of which the later one is behind.
-func sessionFinding(rule string, earlier, later history.Op) Finding {
-	t := newTeller([]history.Op{earlier, later})
+func sessionFinding(rule string, earlier, later *history.Op) Finding {
+	t := newTeller([]*history.Op{earlier, later})
 	t.digits = precision([]time.Duration{earlier.Call, later.Call}, []time.Duration{earlier.Return, later.Return})
 	f := Finding{
 		Key: later.Key, Rule: rule, Ops: []int{earlier.Index, later.Index},
@@ -151,7 +151,7 @@ func sessionFinding(rule string, earlier, later history.Op) Finding {
 		},
 	}
 	older := "older than"
-	if kind, _ := sessionKind(&later); kind == sessionWrite {
+	if kind, _ := sessionKind(later); kind == sessionWrite {
 		older = "not after"
 	}
 	f.Proof = append(f.Proof, fmt.Sprintf("But it %s, which is %s revision %d.", sessionAnswer(later), older, earlier.Revision))
@@ -160,8 +160,8 @@ func sessionFinding(rule string, earlier, later history.Op) Finding {
 }
 
 // sessionAnswer says what the answer to an operation was about.
-func sessionAnswer(op history.Op) string {
-	kind, _ := sessionKind(&op)
+func sessionAnswer(op *history.Op) string {
+	kind, _ := sessionKind(op)
 	switch {
 	case kind == sessionWrite:
 		return fmt.Sprintf("made revision %d", op.Revision)

@@ -38,10 +38,10 @@ func (s setState) with(v value) setState {
 	return setState{s.n + 1, s.a + scatter(uint64(v)*2+1), s.b + scatter(uint64(v)*2+2)}
 }
 
-func parseSet(ops []history.Op) (Problem, error) {
+func parseSet(ops []*history.Op) (Problem, error) {
 	in := interner{ids: map[string]value{}}
 	inserted := map[value]bool{}
-	calls, err := parseCalls(ops, func(op history.Op) (setCall, bool, string) {
+	calls, err := parseCalls(ops, func(op *history.Op) (setCall, bool, string) {
 		c := setCall{interval: intervalOf(op), element: none}
 		keep, reason := in.set(&c, op)
 		if keep && c.element != none {
@@ -78,7 +78,7 @@ func seenInserts(calls []setCall, values int) []setCall {
 }
 
 // set fills c with what op says; keep is false if that is nothing.
-func (in *interner) set(c *setCall, op history.Op) (keep bool, reason string) {
+func (in *interner) set(c *setCall, op *history.Op) (keep bool, reason string) {
 	switch op.F {
 	case "insert", "add":
 		if op.Type == history.Fail {

@@ -8,17 +8,17 @@ import (
 )
 
 // searched simplifies and then searches. Each step keeps the answer, and a legal order of what is left is one of
-// all; v is *unique* if exactly one call, or the
-// initial state, can produce it. All that is seen of a register is positive: a call finds v, also
-// when a cas fails, which tells what it found. The one exception is a cas of unknown outcome, which
-// has no effect if it does not find its old value; such a call returns at Never and may be put last.
+// all; v is *unique* if exactly one call, or the initial state, can produce it. Most that is seen of a register is
+// positive: a call finds v, also when a cas fails, which tells what it found. There are two exceptions. A cas of
+// unknown outcome has no effect if it does not find its old value; such a call returns at Never and may be put last. And a
+// cas may have failed without telling what it found: with one of these, nothing is dropped.
 //
 //  1. Settle. If a definite call finds v and v is unique, its producer took effect: it becomes
 //     definite, and so in turn what it finds.
 //  2. Drop a write or cas of unknown outcome whose value no remaining call finds, transitively along
 //     cas. Without them a legal order stays legal: a call that finds v does so because the last
 //     effective producer before it produced v, so that one remains and is still the last.
-//     With them: they go last. (This would be unsound if a failed cas did not tell what it found:
+//     With them: they go last. (With a failed cas that did not tell what it found this would be unsound:
 //     w(1) ok; w(2) unknown; cas(1→3) "mismatch" is legal only with w(2).)
 //  3. Tighten. If v is unique, its producer is before all that find it: it ends no later than the
 //     first of them ends, and they begin no earlier than it begins. (Without this an unknown write
@@ -27,29 +27,46 @@ import (
 //
 // Steps 2 and 3 are in the folklore of etcd's robustness tests.
 func (p *registerProblem) searched(ctx context.Context, memory int64) Answer {
-	s := simplifier{calls: slices.Clone(p.calls)}
+	s := simplifier{calls: p.calls}
 	if !s.index(len(p.values)) || !s.settle() {
 		return Answer{Result: illegal}
 	}
-	s.drop()
+	if !slices.ContainsFunc(p.calls, call.blind) {
+		s.drop()
+	}
+	calls, from := s.left()
+	s = simplifier{calls: calls}
 	if !s.index(len(p.values)) || !s.tighten() {
 		return Answer{Result: illegal}
 	}
-	order, r := wgl(ctx, s.calls, register(), memory)
-	return Answer{Result: r, Order: places(order, s.calls, p.calls)}
+	order, r := wgl(ctx, calls, register(), memory)
+	for i, at := range order {
+		order[i] = from[at]
+	}
+	return Answer{Result: r, Order: order}
 }
 
-// simplifier works on a copy of the calls.
+// fate is what became of a call.
+type fate uint8
+
+const (
+	unsure   fate = iota // it may not have happened
+	happened             // for certain
+	dropped              // nobody can tell
+)
+
+// simplifier finds out about calls what their answers do not tell. Only tighten changes them.
 type simplifier struct {
 	calls     []call
+	fates     []fate  // by call
 	producers []int32 // by value: how many can produce it
 	producer  []int32 // by value: the last of them; -1 for the initial state
 	next      []int32 // by call: the next one that reads the same value; -1 at the end
 	readers   []int32 // by value: the first call that reads it
 }
 
-// index builds the tables; it is false if a definite call finds what nobody can produce, or if it
-// contradicts itself.
+// index builds the tables, without calls that were dropped before; it is false if a definite call finds what nobody
+// can produce, or if it contradicts itself.
 func (s *simplifier) index(values int) bool {
 	s.producers, s.producer = make([]int32, values), make([]int32, values)
 	s.readers, s.next = make([]int32, values), make([]int32, len(s.calls))
@@ -57,7 +74,18 @@ func (s *simplifier) index(values int) bool {
 		s.producer[v], s.readers[v] = -1, -1
 	}
 	s.producers[null] = 1
-	for i, c := range s.calls {
+	fresh := s.fates == nil
+	if fresh {
+		s.fates = make([]fate, len(s.calls))
+	}
+	for i := range s.calls {
+		c := &s.calls[i]
+		if fresh && !c.maybe {
+			s.fates[i] = happened
+		}
+		if s.fates[i] == dropped {
+			continue
+		}
 		if c.writes != none {
 			s.producers[c.writes]++
 			s.producer[c.writes] = int32(i)
@@ -66,8 +94,9 @@ func (s *simplifier) index(values int) bool {
 			s.next[i], s.readers[c.reads] = s.readers[c.reads], int32(i)
 		}
 	}
-	for _, c := range s.calls {
-		if c.absurd || c.reads != none && !c.maybe && s.producers[c.reads] == 0 {
+	for i := range s.calls {
+		c := &s.calls[i]
+		if c.absurd() || c.reads != none && s.fates[i] == happened && s.producers[c.reads] == 0 {
 			return false
 		}
 	}
@@ -93,10 +122,10 @@ func (s *simplifier) settle() bool {
 				return false
 			}
 			at := s.sole(v)
-			if at < 0 || !s.calls[at].maybe {
+			if at < 0 || s.fates[at] == happened {
 				break
 			}
-			s.calls[at].maybe = false
+			s.fates[at] = happened
 			v = s.calls[at].reads
 		}
 	}
@@ -114,8 +143,8 @@ func (s *simplifier) drop() {
 		}
 	}
 	unknown := map[value][]value{} // value → what the unknown cas that produce it find
-	for _, c := range s.calls {
-		if !c.maybe {
+	for i, f := range s.fates {
+		if c := &s.calls[i]; f == happened {
 			see(c.reads)
 		} else if c.reads != none {
 			unknown[c.writes] = append(unknown[c.writes], c.reads)
@@ -128,7 +157,22 @@ func (s *simplifier) drop() {
 			see(u)
 		}
 	}
-	s.calls = slices.DeleteFunc(s.calls, func(c call) bool { return c.maybe && !found[c.writes] })
+	for i, f := range s.fates {
+		if f == unsure && !found[s.calls[i].writes] {
+			s.fates[i] = dropped
+		}
+	}
+}
+
+// left is a copy of the calls that were not dropped, as they turned out, and where each comes from.
+func (s *simplifier) left() (calls []call, from []int32) {
+	for i, c := range s.calls {
+		if s.fates[i] != dropped {
+			c.maybe = s.fates[i] == unsure
+			calls, from = append(calls, c), append(from, int32(i))
+		}
+	}
+	return calls, from
 }
 
 // tighten is step 3. It is false if a call has to end before it begins.

@@ -31,7 +31,7 @@ func TestSimplifyAgreesWithPorcupine(t *testing.T) {
 	bad := 0
 	for range cases {
 		ops := smallHistory(r)
-		p, err := parseRegister(ops)
+		p, err := parseRegister(pointers(ops))
 		require.NoError(t, err)
 		want := plain(p)
 		got := decided(t, p)
@@ -53,7 +53,7 @@ func TestSimplifyAgreesWithPorcupineRapid(t *testing.T) {
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		ops := randomHistory(r, rapid.IntRange(1, 12).Draw(t, "n"), rapid.IntRange(1, 6).Draw(t, "processes"),
 			rapid.IntRange(1, 8).Draw(t, "span"), rapid.Bool().Draw(t, "unique"))
-		p, err := parseRegister(ops)
+		p, err := parseRegister(pointers(ops))
 		require.NoError(t, err)
 		require.Equal(t, plain(p), decided(t, p) == legal, picture(ops))
 	})
@@ -64,7 +64,7 @@ func TestReductionsNeverConvictTheInnocent(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
 	for range 2_500 {
 		ops := smallHistory(r)
-		p, err := parseRegister(ops)
+		p, err := parseRegister(pointers(ops))
 		require.NoError(t, err)
 		if !plain(p) {
 			continue
@@ -87,7 +87,7 @@ func TestWitnessesAreIllegalAndSmall(t *testing.T) {
 	checker := Linearizable(Register(), Budget{})
 	for range 2_000 {
 		ops := randomHistory(r, 4+r.IntN(25), 1+r.IntN(5), 1+r.IntN(6), true)
-		p, err := parseRegister(ops)
+		p, err := parseRegister(pointers(ops))
 		require.NoError(t, err)
 		if plain(p) {
 			continue
@@ -102,7 +102,7 @@ func TestWitnessesAreIllegalAndSmall(t *testing.T) {
 		rules[f.Rule]++
 		require.NotEmpty(t, f.Ops)
 		require.LessOrEqual(t, len(f.Ops), 12, picture(ops))
-		core, err := parseRegister(pick(ops, f.Ops))
+		core, err := parseRegister(pointers(pick(ops, f.Ops)))
 		require.NoError(t, err)
 		require.False(t, plain(core), "the witnesses alone are legal:\n%s", picture(pick(ops, f.Ops)))
 		require.NotContains(t, f.Text, "%!")

@@ -20,8 +20,8 @@ type textCall struct {
 	text string
 }
 
-func parseText(ops []history.Op) (Problem, error) {
-	calls, err := parseCalls(ops, func(op history.Op) (c textCall, keep bool, reason string) {
+func parseText(ops []*history.Op) (Problem, error) {
+	calls, err := parseCalls(ops, func(op *history.Op) (c textCall, keep bool, reason string) {
 		c = textCall{interval: intervalOf(op), f: op.F}
 		raw := op.Input
 		switch op.F {

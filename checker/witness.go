@@ -75,14 +75,14 @@ func (w *witnessSearch) illegal(p Problem) bool { return convicts(w.ctx, p, w.me
 
 // prefix finds the shortest illegal prefix. Linearizability is prefix-closed, so this is a binary
 // search over the completions.
-func (w *witnessSearch) prefix(m Model, ops []history.Op, whole Problem) Problem {
-	ends := make([]history.Op, 0, len(ops))
+func (w *witnessSearch) prefix(m Model, ops []*history.Op, whole Problem) Problem {
+	ends := make([]*history.Op, 0, len(ops))
 	for _, op := range ops {
 		if op.Return != history.Never {
 			ends = append(ends, op)
 		}
 	}
-	slices.SortFunc(ends, func(a, b history.Op) int { return cmp.Compare(a.Return, b.Return) })
+	slices.SortFunc(ends, func(a, b *history.Op) int { return cmp.Compare(a.Return, b.Return) })
 	best := whole
 	low, high := 0, len(ends)-1 // the answer is in ends[low:high+1], or it is the whole
 	for low <= high && w.ctx.Err() == nil {
@@ -99,14 +99,16 @@ func (w *witnessSearch) prefix(m Model, ops []history.Op, whole Problem) Problem
 
 // cut is what was known when last returned: operations that were open then have an unknown outcome. Those
 // that failed later are left out: they never happened, and must not be said to have.
-func cut(ops []history.Op, last history.Op) []history.Op {
-	var known []history.Op
+func cut(ops []*history.Op, last *history.Op) []*history.Op {
+	var known []*history.Op
 	for _, op := range ops {
 		if op.Call > last.Return || op.Type == history.Fail && op.Return > last.Return {
 			continue
 		}
 		if op.Return > last.Return {
-			op.Type, op.Output, op.Return, op.Ended = history.Info, nil, history.Never, history.Never
+			open := *op
+			open.Type, open.Output, open.Return, open.Ended = history.Info, nil, history.Never, history.Never
+			op = &open
 		}
 		known = append(known, op)
 	}

@@ -14,12 +14,12 @@ import (
 // name is how sentences call an operation: "get 5 by p7 via n3".
 func (s *story) name(c call) string { return s.nameOf(c.index) }
 
-func nameOp(op history.Op) string { return op.Label() + " by " + process(op) + via(op) }
+func nameOp(op *history.Op) string { return op.Label() + " by " + process(op) + via(op) }
 
-func process(op history.Op) string { return "p" + strconv.Itoa(op.Process) }
+func process(op *history.Op) string { return "p" + strconv.Itoa(op.Process) }
 
 // via names the node, escaped: its name may come from the system under test.
-func via(op history.Op) string {
+func via(op *history.Op) string {
 	if op.Node == "" {
 		return ""
 	}
@@ -30,21 +30,20 @@ func (s *story) value(v value) string { return history.ValueLabel(s.problem.valu
 
 // teller knows the operations of a key by the names that sentences call them.
 type teller struct {
-	ops    map[int]history.Op
+	ops    []*history.Op
 	key    string
 	digits int // of the times in sentences
 }
 
-// newTeller takes the operations of one key.
-func newTeller(ops []history.Op) teller {
-	t := teller{ops: make(map[int]history.Op, len(ops))}
-	for _, op := range ops {
-		t.ops[op.Index], t.key = op, op.Key
-	}
-	return t
+// newTeller takes the operations of one key, of which there is at least one, in the order of their invocations.
+func newTeller(ops []*history.Op) teller { return teller{ops: ops, key: ops[0].Key} }
+
+func (t teller) op(index int32) *history.Op {
+	i, _ := slices.BinarySearchFunc(t.ops, int(index), func(op *history.Op, index int) int { return cmp.Compare(op.Index, index) })
+	return t.ops[i]
 }
 
-func (t teller) nameOf(index int) string { return nameOp(t.ops[index]) }
+func (t teller) nameOf(index int32) string { return nameOp(t.op(index)) }
 
 // at shows a moment of the run to the digit at which the moments told of differ, in seconds.
 func (t teller) at(moment time.Duration) string {
@@ -83,13 +82,13 @@ func precision(begins, ends []time.Duration) int {
 // sortOps puts the witnesses in order, each once, and sets the finding's times.
 func (t teller) sortOps(f *Finding) {
 	slices.SortFunc(f.Ops, func(a, b int) int {
-		return cmp.Or(cmp.Compare(t.ops[a].Call, t.ops[b].Call), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(t.op(int32(a)).Call, t.op(int32(b)).Call), cmp.Compare(a, b))
 	})
 	f.Ops = slices.Compact(f.Ops)
-	f.From, f.To = t.ops[f.Ops[0]].Call, time.Duration(0)
+	f.From, f.To = t.op(int32(f.Ops[0])).Call, time.Duration(0)
 	for _, i := range f.Ops {
-		f.To = max(f.To, t.ops[i].Call)
-		if end := t.ops[i].Return; end != history.Never {
+		f.To = max(f.To, t.op(int32(i)).Call)
+		if end := t.op(int32(i)).Return; end != history.Never {
 			f.To = max(f.To, end)
 		}
 	}

@@ -25,23 +25,23 @@ import (
 //
 // What is of unknown outcome counts if its value was found, and has no end; else it is dropped (see Simplify).
 func (p *registerProblem) zoned(context.Context, int64) Answer {
-	if i := slices.IndexFunc(p.calls, func(c call) bool { return c.absurd }); i >= 0 {
+	if i := slices.IndexFunc(p.calls, call.absurd); i >= 0 {
 		return Answer{Result: illegal, Part: p.with(p.calls[i : i+1])}
 	}
-	z := zoning{p: p, s: simplifier{calls: slices.Clone(p.calls)}, values: len(p.values)}
-	if !z.s.index(z.values) || !z.s.settle() {
+	z := zoning{p: p, s: simplifier{calls: p.calls}}
+	if !z.s.index(len(p.values)) || !z.s.settle() {
 		return z.phantom()
 	}
 	z.s.drop()
-	if a, bad := z.separate(); bad {
+	if a, bad := z.cluster(); bad {
 		return a
 	}
 	z.touch()
 	if a, bad := z.link(); bad {
 		return a
 	}
-	for v := range value(z.values) {
-		if at := z.s.sole(v); at >= 0 && z.s.calls[at].reads == none || v == null && at < 0 && z.s.producers[v] == 1 {
+	for v := range value(len(z.first)) {
+		if at := z.s.sole(v); at >= 0 && p.calls[at].reads == none || v == null && at < 0 && z.s.producers[v] == 1 {
 			if a, bad := z.walk(v); bad {
 				return a
 			}
@@ -50,14 +50,17 @@ func (p *registerProblem) zoned(context.Context, int64) Answer {
 	if a, bad := z.circle(); bad {
 		return a
 	}
-	return z.sweep()
+	if a, bad := z.sweep(); bad {
+		return a
+	}
+	return p.withBlind(z.order())
 }
 
 type zoning struct {
 	p       *registerProblem
 	s       simplifier
-	values  int
-	first   []int32 // by value: of the calls that touched it last of all values the one that ended first; -1
+	of      []value // by call: the value whose zone it belongs to; none if it does not count. A cas belongs to the value that it wrote
+	first   []int32 // by value: of the calls of its zone the one that ended first; -1 if there are none
 	last    []int32 // by value: of the same the one that began last; -1
 	after   []int32 // by value: the cas that replaced it; -1 if none did
 	walked  []int32 // by value: its place in its chain, from 1
@@ -67,8 +70,8 @@ type zoning struct {
 
 // chain is values that came of each other by cas.
 type chain struct {
-	from, to    int // in chained
 	f, s        time.Duration
+	from, to    int32 // in chained
 	first, last int32 // the calls of f and s; first is -1 for the initial value, which is there from the beginning of time
 }
 
@@ -82,58 +85,56 @@ func (c *chain) key() time.Duration {
 	return c.s
 }
 
-// separate gives each write of a value that nobody found, but several wrote, a value of its own.
-func (z *zoning) separate() (Answer, bool) {
-	z.s.index(z.values)
-	for i := range z.s.calls {
-		c := &z.s.calls[i]
-		if c.reads != none && z.s.producers[c.reads] != 1 {
+// cluster finds the value that each call belongs to. A value that nobody found, but several wrote, is a value of its
+// own for each of them.
+func (z *zoning) cluster() (Answer, bool) {
+	z.s.index(len(z.p.values))
+	z.of = make([]value, len(z.p.calls))
+	for i := range z.p.calls {
+		c := &z.p.calls[i]
+		z.of[i] = none
+		switch {
+		case z.s.fates[i] == dropped:
+		case c.reads != none && z.s.producers[c.reads] != 1:
 			return Answer{Result: unfit, Why: fmt.Sprintf("%s was written more than once and found", history.ValueLabel(z.p.values[c.reads]))}, true
-		}
-		if c.writes != none && z.s.producers[c.writes] != 1 && z.s.readers[c.writes] < 0 {
-			c.writes = value(z.values)
-			z.values++
+		case c.writes == none:
+			z.of[i] = c.reads
+		case z.s.producers[c.writes] == 1 || z.s.readers[c.writes] >= 0:
+			z.of[i] = c.writes
+		default:
+			z.of[i] = value(len(z.s.producers))
+			z.s.producers, z.s.producer = append(z.s.producers, 1), append(z.s.producer, int32(i))
 		}
 	}
-	z.s.index(z.values)
 	return Answer{}, false
 }
 
-// touch finds the calls that bound each value's zone. A cas belongs to the value that it wrote.
+// touch finds the calls that bound each value's zone.
 func (z *zoning) touch() {
-	z.first, z.last, z.walked = make([]int32, z.values), make([]int32, z.values), make([]int32, z.values)
-	for v := range z.values {
-		z.first[v], z.last[v] = -1, -1
-	}
-	for i, c := range z.s.calls {
-		v := c.cluster()
-		if z.first[v] < 0 || c.end < z.s.calls[z.first[v]].end {
+	values := len(z.s.producers)
+	z.first, z.last, z.walked = slices.Repeat([]int32{-1}, values), slices.Repeat([]int32{-1}, values), make([]int32, values)
+	calls := z.p.calls
+	for i, v := range z.of {
+		if v == none {
+			continue
+		}
+		if z.first[v] < 0 || calls[i].end < calls[z.first[v]].end {
 			z.first[v] = int32(i)
 		}
-		if z.last[v] < 0 || c.begin > z.s.calls[z.last[v]].begin {
+		if z.last[v] < 0 || calls[i].begin > calls[z.last[v]].begin {
 			z.last[v] = int32(i)
 		}
 	}
 }
 
-// cluster is the value whose zone the call belongs to.
-func (c call) cluster() value {
-	if c.writes != none {
-		return c.writes
-	}
-	return c.reads
-}
-
 // link finds which cas replaced each value; two are a lost update.
 func (z *zoning) link() (Answer, bool) {
-	z.after = make([]int32, z.values)
-	for v := range z.after {
-		z.after[v] = -1
-	}
+	z.after = slices.Repeat([]int32{-1}, len(z.first))
 	var twice []int32
-	for i, c := range z.s.calls {
+	for i := range z.p.calls {
+		c := &z.p.calls[i]
 		switch {
-		case c.reads == none || c.writes == none:
+		case c.reads == none || c.writes == none || z.of[i] == none:
 		case z.after[c.reads] >= 0:
 			twice = []int32{z.s.sole(c.reads), z.after[c.reads], int32(i)}
 		default:
@@ -149,7 +150,7 @@ func (z *zoning) link() (Answer, bool) {
 // walk makes the chain that begins with v. Within it, no call of a value had ended before a call
 // of an earlier value, or its own writer, began.
 func (z *zoning) walk(v value) (Answer, bool) {
-	c := chain{from: len(z.chained), f: math.MaxInt64, s: math.MinInt64, first: -1, last: -1}
+	c := chain{from: int32(len(z.chained)), f: math.MaxInt64, s: math.MinInt64, first: -1, last: -1}
 	if z.s.sole(v) < 0 {
 		c.f = math.MinInt64
 	}
@@ -157,8 +158,8 @@ func (z *zoning) walk(v value) (Answer, bool) {
 		z.chained = append(z.chained, v)
 		z.walked[v] = int32(len(z.chained))
 		if first := z.first[v]; first >= 0 {
-			end := z.s.calls[first].end
-			if w := z.s.sole(v); w >= 0 && z.s.calls[w].begin > end {
+			end := z.p.calls[first].end
+			if w := z.s.sole(v); w >= 0 && z.p.calls[w].begin > end {
 				return z.illegal(w, first), true
 			}
 			if c.s > end {
@@ -167,16 +168,16 @@ func (z *zoning) walk(v value) (Answer, bool) {
 			if end < c.f {
 				c.f, c.first = end, first
 			}
-			if last := z.last[v]; z.s.calls[last].begin > c.s {
-				c.s, c.last = z.s.calls[last].begin, last
+			if last := z.last[v]; z.p.calls[last].begin > c.s {
+				c.s, c.last = z.p.calls[last].begin, last
 			}
 		}
 		next := z.after[v]
 		if v = none; next >= 0 {
-			v = z.s.calls[next].writes
+			v = z.of[next]
 		}
 	}
-	c.to = len(z.chained)
+	c.to = int32(len(z.chained))
 	if c.last >= 0 {
 		z.chains = append(z.chains, c)
 	}
@@ -186,9 +187,9 @@ func (z *zoning) walk(v value) (Answer, bool) {
 // between are two calls of a chain, of which a may be the -1 of the initial value, and the cas that lead from
 // the value of the one to that of the other.
 func (z *zoning) between(a, b int32) []int32 {
-	from, to := int32(1), z.walked[z.s.calls[b].cluster()] // the initial value is the first of all
+	from, to := int32(1), z.walked[z.of[b]] // the initial value is the first of all
 	if a >= 0 {
-		from = z.walked[z.s.calls[a].cluster()]
+		from = z.walked[z.of[a]]
 	}
 	calls := []int32{a, b}
 	for at := min(from, to); at < max(from, to); at++ {
@@ -199,12 +200,12 @@ func (z *zoning) between(a, b int32) []int32 {
 
 // circle finds values that came of each other alone.
 func (z *zoning) circle() (Answer, bool) {
-	for v := range value(z.values) {
+	for v := range value(len(z.walked)) {
 		if z.walked[v] > 0 || z.s.sole(v) < 0 {
 			continue
 		}
 		var round []int32
-		for at := z.s.sole(v); !slices.Contains(round, at); at = z.s.sole(z.s.calls[at].reads) {
+		for at := z.s.sole(v); !slices.Contains(round, at); at = z.s.sole(z.p.calls[at].reads) {
 			round = append(round, at)
 		}
 		return z.illegal(round...), true
@@ -214,7 +215,7 @@ func (z *zoning) circle() (Answer, bool) {
 
 // sweep compares each zone with the last forward one that begins before it: forward zones that went by without
 // a conflict do not overlap, so no other can contain it.
-func (z *zoning) sweep() Answer {
+func (z *zoning) sweep() (Answer, bool) {
 	slices.SortFunc(z.chains, func(a, b chain) int {
 		if c := cmp.Compare(a.key(), b.key()); c != 0 || a.forward() == b.forward() {
 			return c
@@ -227,44 +228,48 @@ func (z *zoning) sweep() Answer {
 	for i := range z.chains {
 		c := &z.chains[i]
 		if owner != nil && owner.f < c.s && c.f < owner.s {
-			return z.illegal(slices.Concat(z.between(owner.first, owner.last), z.between(c.first, c.last))...)
+			return z.illegal(slices.Concat(z.between(owner.first, owner.last), z.between(c.first, c.last))...), true
 		}
 		if c.forward() {
 			owner = c
 		}
 	}
-	return Answer{Result: legal, Order: places(z.order(), z.s.calls, z.p.calls)}
+	return Answer{}, false
 }
 
 // order writes the linearization out: chain after chain, value after value, the writer and then those that
 // found it, by begin.
 func (z *zoning) order() []int32 {
-	from := make([]int32, z.values+1) // by value, where its calls begin
-	for _, c := range z.s.calls {
-		from[c.cluster()]++
+	calls := make([]int32, len(z.walked)) // by value: how many
+	for _, v := range z.of {
+		if v != none {
+			calls[v]++
+		}
 	}
-	at := int32(0)
+	place, at := z.walked, int32(0) // by value: where its next call goes; what was there is done with
 	for _, c := range z.chains {
 		for _, v := range z.chained[c.from:c.to] {
-			from[v], at = at, at+from[v]
+			place[v], at = at, at+calls[v]
 		}
 	}
-	order := make([]int32, len(z.s.calls))
-	put := func(i int32) {
-		v := z.s.calls[i].cluster()
-		order[from[v]] = i
-		from[v]++
-	}
-	for i, c := range z.s.calls {
-		if c.writes != none {
-			put(int32(i))
+	order := make([]int32, at)
+	for _, writers := range [...]bool{true, false} {
+		for i, v := range z.of {
+			if v != none && (z.p.calls[i].writes != none) == writers {
+				order[place[v]] = int32(i)
+				place[v]++
+			}
 		}
 	}
-	byBegin := z.s.sorted(func(c call) time.Duration { return c.begin })
-	for _, i := range byBegin {
-		if z.s.calls[i].writes == none {
-			put(i)
+	for v, n := range calls {
+		if n == 0 {
+			continue
 		}
+		readers := order[place[v]-n : place[v]]
+		if z.p.calls[readers[0]].writes != none {
+			readers = readers[1:]
+		}
+		slices.SortFunc(readers, func(a, b int32) int { return cmp.Compare(z.p.calls[a].begin, z.p.calls[b].begin) })
 	}
 	return order
 }

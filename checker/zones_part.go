@@ -2,20 +2,20 @@ package checker
 
 // phantom answers when a call found what nobody can have produced, or what came by cas of such.
 func (z *zoning) phantom() Answer {
-	for i, c := range z.s.calls {
-		if z.p.calls[i].maybe || c.reads == none { // settle may have made c definite before it gave up
+	for i, c := range z.p.calls {
+		if c.maybe || c.reads == none {
 			continue
 		}
 		calls := []int32{int32(i)}
-		for range z.s.calls { // in case they go round
+		for range z.p.calls { // in case they go round
 			if z.s.producers[c.reads] == 0 {
 				return z.illegal(calls...)
 			}
 			at := z.s.sole(c.reads)
-			if at < 0 || z.s.calls[at].reads == none {
+			if at < 0 || z.p.calls[at].reads == none {
 				break
 			}
-			c = z.s.calls[at]
+			c = z.p.calls[at]
 			calls = append(calls, at)
 		}
 	}
@@ -26,11 +26,6 @@ func (z *zoning) phantom() Answer {
 // writer of what a read found, and for each call of unknown outcome one that found what it wrote. A cas that
 // found what no call of the part wrote counts as a write.
 func (z *zoning) illegal(calls ...int32) Answer {
-	from := make([]int32, len(z.s.calls))
-	for i := range from {
-		from[i] = int32(i)
-	}
-	from = places(from, z.s.calls, z.p.calls)
 	in, written := map[int32]bool{}, map[value]bool{null: true}
 	for len(calls) > 0 {
 		i := calls[0]
@@ -39,13 +34,13 @@ func (z *zoning) illegal(calls ...int32) Answer {
 			continue
 		}
 		in[i] = true
-		c := z.s.calls[i]
+		c := z.p.calls[i]
 		if c.writes == none {
 			calls = append(calls, z.s.sole(c.reads))
 			continue
 		}
 		written[c.writes] = true
-		if z.first != nil && z.p.calls[from[i]].maybe {
+		if z.first != nil && c.maybe {
 			if seen := z.first[c.writes]; seen != i {
 				calls = append(calls, seen)
 			} else {
@@ -54,12 +49,11 @@ func (z *zoning) illegal(calls ...int32) Answer {
 		}
 	}
 	var part []call
-	for i, c := range z.s.calls {
+	for i, own := range z.p.calls {
 		if !in[int32(i)] {
 			continue
 		}
-		own := z.p.calls[from[i]]
-		if own.writes != none && own.reads != none && !written[c.reads] && z.s.producers[c.reads] > 0 {
+		if own.writes != none && own.reads != none && !written[own.reads] && z.s.producers[own.reads] > 0 {
 			own.reads = none
 		}
 		part = append(part, own)

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// logMismatch is the Err of a cas that failed because it found another value, without saying which.
-const logMismatch = "mismatch"
+// Mismatch is the Err of a cas that failed because it found another value than its old one, and did not tell which.
+const Mismatch = "mismatch"
 
 // ReadJepsenLog reads the operations in a jepsen.log, in which older versions of Jepsen tell of each
 // event in a line:
@@ -112,7 +112,7 @@ func (j *jepsenReader) loggedValue(e *Event, value []byte) error {
 	case value[0] == ':':
 		e.Err, err = j.shared.text(&scanner{b: j.form})
 	case e.Type == Fail && e.F == "cas":
-		e.Err = logMismatch
+		e.Err = Mismatch
 	}
 	return err
 }
