@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -153,7 +154,7 @@ func (s *story) otherWriters(c call) (refused, later *history.Op, inTime bool) {
 		if op.F == "cas" {
 			_, written, _ = history.CASValue(op.Input)
 		}
-		if got, ok := canonical(written); op.F == "read" || !ok || got != want || written == nil {
+		if got, ok := canonical(written); op.F == "read" || !ok || !bytes.Equal(got, want) || written == nil {
 			continue
 		}
 		switch {

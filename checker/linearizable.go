@@ -93,16 +93,25 @@ func (l *linearizable) Check(ctx context.Context, ops []history.Op) Verdict {
 }
 
 func byKey(ops []history.Op) []*keyCheck {
-	at := map[string]*keyCheck{}
+	at := map[string]int32{}
 	var keys []*keyCheck
+	var sizes []int
+	of := make([]int32, len(ops)) // by operation: the place of its key
 	for i := range ops {
-		op := &ops[i]
-		k, ok := at[op.Key]
+		k, ok := at[ops[i].Key]
 		if !ok {
-			k = &keyCheck{key: op.Key, result: outOfTime}
-			at[op.Key], keys = k, append(keys, k)
+			k = int32(len(keys))
+			at[ops[i].Key] = k
+			keys, sizes = append(keys, &keyCheck{key: ops[i].Key, result: outOfTime}), append(sizes, 0)
 		}
-		k.ops = append(k.ops, op)
+		of[i] = k
+		sizes[k]++
+	}
+	for i, k := range keys {
+		k.ops = make([]*history.Op, 0, sizes[i])
+	}
+	for i, k := range of {
+		keys[k].ops = append(keys[k].ops, &ops[i])
 	}
 	// The short ones first, so that a hard key costs no other its verdict.
 	slices.SortStableFunc(keys, func(a, b *keyCheck) int { return cmp.Compare(len(a.ops), len(b.ops)) })

@@ -183,10 +183,10 @@ func TestEqualValuesInOtherWords(t *testing.T) {
 			require.True(t, ok)
 			require.Equal(t, want, got)
 		}
-		require.NotContains(t, want, "\n")
+		require.NotContains(t, string(want), "\n")
 	}
 	a, _ := canonical(json.RawMessage("\"\xff\""))
 	b, _ := canonical(json.RawMessage("\"\xfe\""))
 	require.NotEqual(t, a, b)
-	require.True(t, strings.HasPrefix(a, `"`))
+	require.True(t, strings.HasPrefix(string(a), `"`))
 }

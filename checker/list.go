@@ -40,7 +40,7 @@ type listProblem struct {
 }
 
 func parseList(ops []*history.Op) (Problem, error) {
-	in := interner{ids: map[string]value{}}
+	in := newInterner(len(ops) / 2)
 	calls, err := parseCalls(ops, func(op *history.Op) (listCall, bool, string) {
 		c := listCall{interval: intervalOf(op), element: none}
 		keep, reason := in.list(&c, op)

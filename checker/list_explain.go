@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -125,7 +126,7 @@ func (s *listStory) phantom() (Finding, bool) {
 func (s *listStory) otherAppends(v value) (refused, other *history.Op) {
 	want, _ := canonical(s.problem.values[v])
 	for _, op := range s.ops {
-		if got, ok := canonical(op.Input); op.F != "append" || !ok || got != want {
+		if got, ok := canonical(op.Input); op.F != "append" || !ok || !bytes.Equal(got, want) {
 			continue
 		}
 		first := &other

@@ -23,7 +23,7 @@ type queueCall struct {
 }
 
 func parseQueue(ops []*history.Op) (Problem, error) {
-	in := nullFirst()
+	in := nullFirst(len(ops) / 2)
 	calls, err := parseCalls(ops, func(op *history.Op) (c queueCall, keep bool, reason string) {
 		c = queueCall{interval: intervalOf(op), in: none, out: none}
 		switch {

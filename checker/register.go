@@ -1,15 +1,11 @@
 package checker
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"math"
-	"regexp"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/anishathalye/porcupine"
 
@@ -69,7 +65,7 @@ func parseRegister(ops []*history.Op) (Problem, error) { return parseRegisters(o
 func parseKV(ops []*history.Op) (Problem, error) { return parseRegisters(ops, true) }
 
 func parseRegisters(ops []*history.Op, deletions bool) (Problem, error) {
-	in := nullFirst()
+	in := nullFirst(len(ops) / 2)
 	calls, err := parseCalls(ops, func(op *history.Op) (call, bool, string) {
 		c := call{interval: intervalOf(op), reads: none, writes: none, refused: none}
 		if deletions && op.F == "delete" {
@@ -83,17 +79,6 @@ func parseRegisters(ops []*history.Op, deletions bool) (Problem, error) {
 		return nil, err
 	}
 	return &registerProblem{calls: calls, values: in.values}, nil
-}
-
-// interner numbers the values of one key.
-type interner struct {
-	ids    map[string]value
-	values []json.RawMessage
-}
-
-// nullFirst is an interner that numbers null as the constant does.
-func nullFirst() interner {
-	return interner{ids: map[string]value{"null": null}, values: []json.RawMessage{json.RawMessage("null")}}
 }
 
 // read fills c with what op says; keep is false if that is nothing.
@@ -137,52 +122,6 @@ func (in *interner) cas(c *call, op *history.Op) (keep bool, reason string) {
 	return true, reason
 }
 
-func (in *interner) value(raw json.RawMessage) (value, string) {
-	text, ok := canonical(raw)
-	if !ok {
-		return none, "its value is not JSON"
-	}
-	v, known := in.ids[text]
-	if !known {
-		v = value(len(in.values))
-		in.ids[text] = v
-		in.values = append(in.values, raw)
-	}
-	return v, ""
-}
-
-// loneSurrogate finds escapes of half a character, and more: an exact rule is not worth its lines.
-var loneSurrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
-
-// canonical writes equal values alike; nothing at all is null. Plain values, which most are, are
-// taken as they stand.
-func canonical(raw json.RawMessage) (string, bool) {
-	if len(raw) == 0 {
-		return "null", true
-	}
-	if !slices.ContainsFunc(raw, func(c byte) bool { return c == '\\' || c == '{' || c <= ' ' || c >= 0x80 }) {
-		return string(raw), json.Valid(raw)
-	}
-	var compact bytes.Buffer
-	if json.Compact(&compact, raw) != nil {
-		return "", false
-	}
-	if !utf8.Valid(raw) || loneSurrogate.Match(raw) {
-		return compact.String(), true // decoding might make different values one
-	}
-	dec := json.NewDecoder(&compact)
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil {
-		return "", false
-	}
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return strings.TrimSuffix(text.String(), "\n"), err == nil
-}
-
 // register is the sequential specification; states are values.
 func register() machine[call, value] {
 	return machine[call, value]{
@@ -219,8 +158,30 @@ func (p *registerProblem) Engines() []Engine {
 	return []Engine{{"zones", p.zoned}, {"search", p.searched}}
 }
 
+// with is a problem of calls of p. If it is much smaller, it gets numbers of its own for its values, since whatever
+// decides it has tables of all of them.
 func (p *registerProblem) with(calls []call) *registerProblem {
-	return &registerProblem{calls: calls, values: p.values}
+	if len(p.values) < 8*len(calls)+8 {
+		return &registerProblem{calls: calls, values: p.values}
+	}
+	part := &registerProblem{calls: slices.Clone(calls), values: []json.RawMessage{p.values[null]}}
+	numbers := map[value]value{none: none, null: null}
+	number := func(v *value) {
+		n, known := numbers[*v]
+		if !known {
+			n = value(len(part.values))
+			numbers[*v] = n
+			part.values = append(part.values, p.values[*v])
+		}
+		*v = n
+	}
+	for i := range part.calls {
+		c := &part.calls[i]
+		number(&c.reads)
+		number(&c.writes)
+		number(&c.refused)
+	}
+	return part
 }
 
 // Groups implements Problem: a group is a value, with all that write it and all that read it.

@@ -39,7 +39,7 @@ func (s setState) with(v value) setState {
 }
 
 func parseSet(ops []*history.Op) (Problem, error) {
-	in := interner{ids: map[string]value{}}
+	in := newInterner(len(ops) / 2)
 	inserted := map[value]bool{}
 	calls, err := parseCalls(ops, func(op *history.Op) (setCall, bool, string) {
 		c := setCall{interval: intervalOf(op), element: none}

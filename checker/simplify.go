@@ -61,28 +61,29 @@ type simplifier struct {
 	fates     []fate  // by call
 	producers []int32 // by value: how many can produce it
 	producer  []int32 // by value: the last of them; -1 for the initial state
-	next      []int32 // by call: the next one that reads the same value; -1 at the end
-	readers   []int32 // by value: the first call that reads it
+	found     []bool  // by value: a call reads it
 }
 
-// index builds the tables, without calls that were dropped before; it is false if a definite call finds what nobody
-// can produce, or if it contradicts itself.
+// index builds the tables, at first of all calls, later without those that were dropped; it is false if a call that
+// happened finds what nobody can produce, or contradicts itself.
 func (s *simplifier) index(values int) bool {
-	s.producers, s.producer = make([]int32, values), make([]int32, values)
-	s.readers, s.next = make([]int32, values), make([]int32, len(s.calls))
-	for v := range values {
-		s.producer[v], s.readers[v] = -1, -1
+	if s.fates == nil {
+		s.fates = make([]fate, len(s.calls))
+		for i := range s.calls {
+			if !s.calls[i].maybe {
+				s.fates[i] = happened
+			}
+		}
+		s.producers, s.producer, s.found = make([]int32, values), make([]int32, values), make([]bool, values)
+	}
+	clear(s.producers)
+	clear(s.found)
+	for v := range s.producer {
+		s.producer[v] = -1
 	}
 	s.producers[null] = 1
-	fresh := s.fates == nil
-	if fresh {
-		s.fates = make([]fate, len(s.calls))
-	}
 	for i := range s.calls {
 		c := &s.calls[i]
-		if fresh && !c.maybe {
-			s.fates[i] = happened
-		}
 		if s.fates[i] == dropped {
 			continue
 		}
@@ -91,7 +92,7 @@ func (s *simplifier) index(values int) bool {
 			s.producer[c.writes] = int32(i)
 		}
 		if c.reads != none {
-			s.next[i], s.readers[c.reads] = s.readers[c.reads], int32(i)
+			s.found[c.reads] = true
 		}
 	}
 	for i := range s.calls {
@@ -134,20 +135,26 @@ func (s *simplifier) settle() bool {
 
 // drop is step 2.
 func (s *simplifier) drop() {
-	found := make([]bool, len(s.producers))
+	unknown := map[value][]value{} // value → what the unknown cas that produce it find
+	for i, f := range s.fates {
+		if c := &s.calls[i]; f == unsure && c.reads != none {
+			unknown[c.writes] = append(unknown[c.writes], c.reads)
+		}
+	}
+	clear(s.found)
 	var todo []value
 	see := func(v value) {
-		if v != none && !found[v] {
-			found[v] = true
+		if v == none || s.found[v] {
+			return
+		}
+		s.found[v] = true
+		if len(unknown[v]) > 0 {
 			todo = append(todo, v)
 		}
 	}
-	unknown := map[value][]value{} // value → what the unknown cas that produce it find
 	for i, f := range s.fates {
-		if c := &s.calls[i]; f == happened {
-			see(c.reads)
-		} else if c.reads != none {
-			unknown[c.writes] = append(unknown[c.writes], c.reads)
+		if f == happened {
+			see(s.calls[i].reads)
 		}
 	}
 	for len(todo) > 0 {
@@ -158,7 +165,7 @@ func (s *simplifier) drop() {
 		}
 	}
 	for i, f := range s.fates {
-		if f == unsure && !found[s.calls[i].writes] {
+		if f == unsure && !s.found[s.calls[i].writes] {
 			s.fates[i] = dropped
 		}
 	}
@@ -199,6 +206,7 @@ func (s *simplifier) tightenEnds() {
 // tightenBegins goes through the calls by begin, the last first, so that each reader gets its
 // greatest begin first.
 func (s *simplifier) tightenBegins() {
+	readers := s.readers()
 	var todo []int32
 	order := s.sorted(func(c call) time.Duration { return c.begin })
 	for _, i := range slices.Backward(order) {
@@ -209,7 +217,7 @@ func (s *simplifier) tightenBegins() {
 			if s.sole(s.calls[w].writes) != w {
 				continue
 			}
-			for r := s.readers[s.calls[w].writes]; r >= 0; r = s.next[r] {
+			for r := readers.first[s.calls[w].writes]; r >= 0; r = readers.next[r] {
 				if c := &s.calls[r]; !c.maybe && c.begin < s.calls[w].begin {
 					c.begin = s.calls[w].begin
 					todo = append(todo, r)
@@ -217,6 +225,22 @@ func (s *simplifier) tightenBegins() {
 			}
 		}
 	}
+}
+
+// lists are the calls that read each value.
+type lists struct {
+	first []int32 // by value; -1 if there is none
+	next  []int32 // by call; -1 at the end
+}
+
+func (s *simplifier) readers() lists {
+	l := lists{slices.Repeat([]int32{-1}, len(s.producers)), make([]int32, len(s.calls))}
+	for i, c := range s.calls {
+		if c.reads != none {
+			l.next[i], l.first[c.reads] = l.first[c.reads], int32(i)
+		}
+	}
+	return l
 }
 
 func (s *simplifier) sorted(by func(call) time.Duration) []int32 {

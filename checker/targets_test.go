@@ -1,10 +1,16 @@
 package checker
 
 import (
+	"context"
+	"sync/atomic"
+
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"ordeal/history"
 )
@@ -35,24 +41,23 @@ func BenchmarkTargets(b *testing.B) {
 func measured(b *testing.B, ops []history.Op, want Status) {
 	b.Helper()
 	check := Linearizable(Register(), Budget{CrossCheck: CrossCheckOff})
-	var peak uint64
-	for b.Loop() {
-		b.StopTimer()
-		m := newMeter()
-		b.StartTimer()
-		v := check.Check(b.Context(), ops)
-		b.StopTimer()
-		peak = max(peak, m.stop())
-		if v.Status != want || len(v.Findings) > 0 && len(v.Findings[0].Ops) > 6 {
+	judge := func() {
+		if v := check.Check(b.Context(), ops); v.Status != want || len(v.Findings) > 0 && len(v.Findings[0].Ops) > 6 {
 			b.Fatal(v.Status, v.Reason, v.Findings)
 		}
-		b.StartTimer()
 	}
-	b.ReportMetric(float64(peak)/(1<<20), "peak-MiB")
+	b.ReportAllocs()
+	for b.Loop() {
+		judge()
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(1)) // so that the heap is little more than what is held
+	m := newMeter()
+	judge()
+	b.ReportMetric(float64(m.stop())/(1<<20), "held-MiB")
 	runtime.KeepAlive(ops)
 }
 
-// meter watches how much the heap holds above what it held at first, garbage that was not collected yet included.
+// meter watches how much the heap holds above what it held at first.
 type meter struct {
 	base, peak uint64
 	done       chan struct{}
@@ -88,4 +93,51 @@ func heap() uint64 {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
 	return s.HeapAlloc
+}
+
+// BenchmarkSearch decides a million operations in keys of 250 by search: ours with what a register can be simplified
+// by, ours alone, and Porcupine, which gets half a second a key and tells how many it decided.
+func BenchmarkSearch(b *testing.B) {
+	const memory = 1 << 29
+	var keys []*registerProblem
+	for _, k := range byKey(load{keys: 4000, ops: 250, clients: 10}.history(1)) {
+		p, err := parseRegister(k.ops)
+		if err != nil {
+			b.Fatal(err)
+		}
+		keys = append(keys, p.(*registerProblem))
+	}
+	for _, bench := range []struct {
+		name   string
+		decide func(p *registerProblem) result
+	}{
+		{"simplified", func(p *registerProblem) result { return p.searched(b.Context(), memory).Result }},
+		{"alone", func(p *registerProblem) result {
+			_, r := wgl(b.Context(), p.calls, register(), memory)
+			return r
+		}},
+		{"porcupine", func(p *registerProblem) result {
+			ctx, cancel := context.WithTimeout(b.Context(), time.Second/2)
+			defer cancel()
+			return search(ctx, p, memory)
+		}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			for b.Loop() {
+				var decided atomic.Int64
+				var pool errgroup.Group
+				pool.SetLimit(runtime.GOMAXPROCS(0))
+				for _, p := range keys {
+					pool.Go(func() error {
+						if bench.decide(p) == legal {
+							decided.Add(1)
+						}
+						return nil
+					})
+				}
+				_ = pool.Wait() // none fails
+				b.ReportMetric(float64(decided.Load()), "decided")
+			}
+		})
+	}
 }

@@ -19,17 +19,13 @@ import (
 //   - A call that may not have happened is tried after all others, and never where it changes nothing.
 //   - The search ends when all calls that must have happened are done.
 func wgl[C any, P timed[C], S any](ctx context.Context, calls []C, m machine[C, S], memory int64) ([]int32, result) {
-	w := wglSearch[C, P, S]{calls: calls, m: m, seen: map[[2]uint64]struct{}{}, room: memory / wglConfigurationBytes}
+	w := wglSearch[C, P, S]{calls: calls, m: m, seen: newFingerprints(len(calls)), room: memory / fingerprintBytes}
 	w.lay()
 	if w.room -= int64(len(calls)); w.room < 0 {
 		return nil, outOfMemory
 	}
 	return w.run(ctx)
 }
-
-// wglConfigurationBytes is what a configuration takes: 16 bytes in a map that is at least 7/16 full, and
-// less than another half of that while the map grows.
-const wglConfigurationBytes = 56
 
 // wglEvent is the begin or the end of a call in a list of those that are not done yet.
 type wglEvent struct {
@@ -53,7 +49,7 @@ type wglSearch[C any, P timed[C], S any] struct {
 	events []wglEvent // the first is the head of the list
 	left   int        // calls that must have happened and are not done
 	stack  []wglFrame[S]
-	seen   map[[2]uint64]struct{}
+	seen   fingerprints
 	room   int64 // for so many configurations more
 }
 
@@ -153,11 +149,7 @@ func (w *wglSearch[C, P, S]) try(at int32, unsure bool, state S, set [2]uint64) 
 	set[1] ^= scatter(uint64(i)*2 + 2)
 	h := w.m.hash(next)
 	key := [2]uint64{set[0] + scatter(h), set[1] ^ scatter(h+0x9e3779b97f4a7c15)}
-	if _, known := w.seen[key]; known {
-		return state, set, false
-	}
-	w.seen[key] = struct{}{}
-	return next, set, true
+	return next, set, w.seen.add(key)
 }
 
 // back undoes calls up to and including the last one in whose place another may be tried.

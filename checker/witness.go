@@ -26,7 +26,7 @@ func witness(ctx context.Context, m Model, k *keyCheck, memory int64) Problem {
 	if part != nil && len(part.Operations()) <= 2 {
 		return part // of which nothing can be left out
 	}
-	small := whole && len(p.Operations()) <= prefixOps
+	small := whole && len(k.ops) <= prefixOps
 	if small {
 		half, cancel := halfOf(ctx)
 		p = (&witnessSearch{ctx: half, memory: memory}).prefix(m, k.ops, p)

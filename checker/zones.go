@@ -40,6 +40,7 @@ func (p *registerProblem) zoned(context.Context, int64) Answer {
 	if a, bad := z.link(); bad {
 		return a
 	}
+	z.chained, z.chains = make([]value, 0, len(z.first)), make([]chain, 0, len(z.first))
 	for v := range value(len(z.first)) {
 		if at := z.s.sole(v); at >= 0 && p.calls[at].reads == none || v == null && at < 0 && z.s.producers[v] == 1 {
 			if a, bad := z.walk(v); bad {
@@ -99,7 +100,7 @@ func (z *zoning) cluster() (Answer, bool) {
 			return Answer{Result: unfit, Why: fmt.Sprintf("%s was written more than once and found", history.ValueLabel(z.p.values[c.reads]))}, true
 		case c.writes == none:
 			z.of[i] = c.reads
-		case z.s.producers[c.writes] == 1 || z.s.readers[c.writes] >= 0:
+		case z.s.producers[c.writes] == 1 || z.s.found[c.writes]:
 			z.of[i] = c.writes
 		default:
 			z.of[i] = value(len(z.s.producers))

@@ -71,11 +71,7 @@ func (op Op) failure() string {
 
 // CASValue takes the value of a cas apart, which is [old,new]; ok tells whether it is.
 func CASValue(v json.RawMessage) (from, to json.RawMessage, ok bool) {
-	var pair []json.RawMessage
-	if json.Unmarshal(v, &pair) != nil || len(pair) != 2 {
-		return nil, nil, false
-	}
-	return pair[0], pair[1], true
+	return tuple(v)
 }
 
 // ValueLabel shows a value in one short word: null and nothing as nil, plain strings without quotes
