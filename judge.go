@@ -33,7 +33,7 @@ func Judge(ctx context.Context, path string) (*results.Run, error) {
 	}
 	verdict, err := c.judge(ctx, runChecks)
 	if err != nil {
-		return nil, err
+		return nil, c.keepKey(dir.BrokenKey(), err)
 	}
 	if err := dir.WriteVerdict(verdict); err != nil {
 		return nil, err
@@ -191,6 +191,23 @@ func (c *trialCase) judge(ctx context.Context, checks []check) (results.Verdict,
 	}
 	slices.SortStableFunc(v.Findings, func(a, b results.Finding) int { return cmp.Compare(a.From, b.From) })
 	return v, nil
+}
+
+// keepKey writes the history of the key that err, a fault of the checker, is about, and adds to err where it is.
+func (c *trialCase) keepKey(file string, err error) error {
+	broken, ok := errors.AsType[*checker.KeyError](err)
+	if !ok {
+		return err
+	}
+	f, failed := os.Create(file)
+	if failed != nil {
+		return errors.Join(err, fmt.Errorf("keep its history: %w", failed))
+	}
+	events := slices.DeleteFunc(slices.Clone(c.events), func(e history.Event) bool { return e.Process < 0 || e.Key != broken.Key })
+	if failed := errors.Join(history.WriteJSONL(f, events), f.Close()); failed != nil {
+		return errors.Join(err, fmt.Errorf("keep its history: %w", failed))
+	}
+	return fmt.Errorf("%w; the key's history is in %s", err, file)
 }
 
 // add puts one checker's answer into the verdict. The worst status wins, and of equals the first.

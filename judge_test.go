@@ -2,7 +2,10 @@ package ordeal
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -200,4 +203,25 @@ func TestWindowOfAFinding(t *testing.T) {
 	require.Empty(t, within(1, 9))
 	require.Equal(t, "pause n1 10.00s–20.00s", within(9, 11))
 	require.Equal(t, "kill n2,n3 15.00s–end", within(9, 16))
+}
+
+// What the checker is wrong about is kept as a history of its own.
+func TestTheHistoryOfABrokenKeyIsKept(t *testing.T) {
+	s := newStory()
+	s.trialCase.events = []history.Event{
+		{Process: 1, Type: history.Invoke, F: "read", Key: "good"}, {Process: 2, Type: history.Invoke, F: "read", Key: "bad"},
+		{Process: history.Observer, Type: history.Info, F: history.SawEnd},
+	}
+	file := filepath.Join(t.TempDir(), "broken-key.jsonl")
+	err := s.keepKey(file, fmt.Errorf("linearizable: %w", &checker.KeyError{Key: "bad", Err: errors.New("two engines disagree")}))
+	require.ErrorContains(t, err, `linearizable: key "bad": two engines disagree; the key's history is in `+file)
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer func() { _ = f.Close() }()
+	h, err := history.Load(file, f)
+	require.NoError(t, err)
+	require.Len(t, h.Events, 1)
+	require.Equal(t, "bad", h.Events[0].Key)
+	other := errors.New("another")
+	require.Equal(t, other, s.keepKey(file, other))
 }

@@ -90,21 +90,35 @@ func (l *linearizable) beside(ctx context.Context, keys []*keyCheck) int {
 }
 
 func disagrees(k *keyCheck, p Problem) error {
-	return fmt.Errorf("key %q: %s disagrees with Porcupine about %s, which is a bug in the checker",
-		k.key, k.engine, count(len(p.Operations()), "operation"))
+	return &KeyError{k.key, fmt.Errorf("%s disagrees with Porcupine about %s, which is a bug in the checker",
+		k.engine, count(len(p.Operations()), "operation"))}
 }
 
-// engines sums up who decided how many keys: "zones 158, search 2, porcupine beside 160".
+// KeyError says what the checker did wrong with a key, whose history is the evidence.
+type KeyError struct {
+	Key string
+	Err error
+}
+
+func (e *KeyError) Error() string { return fmt.Sprintf("key %q: %v", e.Key, e.Err) }
+
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// engines sums up who decided how many keys, with a reason why none before it did:
+// `search 2 (no zones: 5 was written more than once and found), zones 158, porcupine beside 160`.
 func engines(keys []*keyCheck, beside int) string {
-	decided := map[string]int{}
+	decided, why := map[string]int{}, map[string]string{}
 	for _, k := range keys {
 		if k.problem != nil && k.result <= illegal {
 			decided[k.engine]++
+			if n := len(k.unfit); n > 0 && why[k.engine] == "" {
+				why[k.engine] = fmt.Sprintf(" (no %s)", k.unfit[n-1])
+			}
 		}
 	}
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(decided)) {
-		parts = append(parts, fmt.Sprintf("%s %d", name, decided[name]))
+		parts = append(parts, fmt.Sprintf("%s %d%s", name, decided[name], why[name]))
 	}
 	return strings.Join(append(parts, fmt.Sprintf("porcupine beside %d", beside)), ", ")
 }

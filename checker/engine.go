@@ -35,32 +35,40 @@ type Answer struct {
 	Part   Problem // of illegal: a part of the problem that is illegal by itself; nil if none is known
 }
 
+// decision is the answer of the engine that gave it, or of the last that tried.
+type decision struct {
+	Answer
+	engine string
+	unfit  []string // why the engines before it were, each with its name
+}
+
 // decide asks p's engines in their order. The first that covers p and keeps within its budget decides,
 // and what it calls legal is replayed: an order that does not hold is an error.
-func decide(ctx context.Context, p Problem, memory int64) (a Answer, engine string, err error) {
+func decide(ctx context.Context, p Problem, memory int64) (d decision, err error) {
 	for _, e := range p.Engines() {
-		b := e.Decide(ctx, memory)
-		if b.Result == unfit {
+		a := e.Decide(ctx, memory)
+		if a.Result == unfit {
+			d.unfit = append(d.unfit, fmt.Sprintf("%s: %s", e.Name, a.Why))
 			continue
 		}
-		a, engine = b, e.Name
+		d.Answer, d.engine = a, e.Name
 		switch a.Result {
 		case legal:
 			if err := p.Replay(a.Order); err != nil {
-				return a, engine, fmt.Errorf("%s gave an order that does not hold, which is a bug in the checker: %w", engine, err)
+				return d, fmt.Errorf("%s gave an order that does not hold, which is a bug in the checker: %w", e.Name, err)
 			}
-			return a, engine, nil
+			return d, nil
 		case illegal:
-			return a, engine, nil
+			return d, nil
 		}
 	}
-	return a, engine, nil
+	return d, nil
 }
 
 // convicts tells whether an engine finds p illegal within the budget.
 func convicts(ctx context.Context, p Problem, memory int64) bool {
-	a, _, _ := decide(ctx, p, memory)
-	return a.Result == illegal
+	d, _ := decide(ctx, p, memory)
+	return d.Result == illegal
 }
 
 // interval is when an operation was open, as every model's calls have it.

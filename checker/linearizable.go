@@ -67,6 +67,7 @@ type keyCheck struct {
 	problem Problem
 	result  result
 	engine  string        // that decided, or was the last to try
+	unfit   []string      // why the engines before it were
 	err     error         // why problem is nil, or what is wrong with the checker
 	part    Problem       // if illegal: a part that is
 	known   Problem       // a smaller one, if the engine that decided the whole key told one
@@ -151,12 +152,11 @@ func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64)
 		}
 	}
 	whole, cancel := context.WithTimeout(ctx, l.budget.KeyTime*3/4)
-	var a Answer
-	a, k.engine, k.err = decide(whole, k.problem, memory)
+	d, err := decide(whole, k.problem, memory)
 	cancel()
-	k.result, k.part, k.known = a.Result, k.problem, a.Part
-	if k.err != nil {
-		k.err = fmt.Errorf("key %q: %w", k.key, k.err)
+	k.result, k.engine, k.unfit, k.part, k.known = d.Result, d.engine, d.unfit, k.problem, d.Part
+	if err != nil {
+		k.err = &KeyError{k.key, err}
 		return
 	}
 	if k.result == outOfTime || k.result == outOfMemory {
@@ -222,7 +222,7 @@ func (l *linearizable) conclude(v *Verdict, keys []*keyCheck) {
 		}
 	}
 	for _, k := range keys {
-		if _, unread := errors.AsType[*OpError](k.err); k.err != nil && !unread {
+		if _, broken := errors.AsType[*KeyError](k.err); broken {
 			v.Broken = errors.Join(v.Broken, k.err)
 		}
 	}
@@ -259,8 +259,12 @@ func (l *linearizable) why(k *keyCheck) string {
 	case k.result == outOfMemory:
 		budget = fmt.Sprintf("out of memory after %s (a check may take %d MiB)", span(k.spent), l.budget.Memory>>20)
 	}
-	return fmt.Sprintf("key %q with %s, %d at once, %d of unknown outcome: %s",
+	text := fmt.Sprintf("key %q with %s, %d at once, %d of unknown outcome: %s",
 		k.key, count(len(k.ops), "operation"), concurrency(k.ops), unknown, budget)
+	for _, why := range k.unfit {
+		text += "; no " + why
+	}
+	return text
 }
 
 // concurrency is the largest number of operations that were open at one moment, where one of unknown

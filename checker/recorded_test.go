@@ -167,7 +167,7 @@ func BenchmarkRecordedEtcdLogs(b *testing.B) {
 			for _, ops := range all {
 				p, err := Register().Parse(pointers(ops))
 				require.NoError(b, err)
-				_, _, err = decide(b.Context(), p, 1<<28)
+				_, err = decide(b.Context(), p, 1<<28)
 				require.NoError(b, err)
 			}
 		}

@@ -67,8 +67,8 @@ type witnessSearch struct {
 
 // part is one of p that is illegal, if the engine that decides p tells one; else nil.
 func (w *witnessSearch) part(p Problem) Problem {
-	a, _, _ := decide(w.ctx, p, w.memory)
-	return a.Part
+	d, _ := decide(w.ctx, p, w.memory)
+	return d.Part
 }
 
 func (w *witnessSearch) illegal(p Problem) bool { return convicts(w.ctx, p, w.memory) }

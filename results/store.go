@@ -138,6 +138,9 @@ func (d *Dir) JUnit() string { return d.file("junit.xml") }
 // StepSummary is summary.md, at most 64 KiB, for GitHub's step summary.
 func (d *Dir) StepSummary() string { return d.file("summary.md") }
 
+// BrokenKey is the history of a key about which the checker is wrong.
+func (d *Dir) BrokenKey() string { return d.file("broken-key.jsonl") }
+
 func (d *Dir) file(name string) string { return filepath.Join(d.path, name) }
 
 func violationName(n int) string { return fmt.Sprintf("violation-%02d", n) }
