@@ -7,6 +7,7 @@ import (
 	mathrand "math/rand/v2"
 	"time"
 
+	"ordeal/checker"
 	"ordeal/kv/bugs"
 	"ordeal/nemesis"
 	"ordeal/results"
@@ -33,6 +34,8 @@ type Config struct {
 	Bug string
 	// Planted is a node's program that has Bug already, so that many trials need only one build; "" builds it.
 	Planted string
+	// Budget is what each check of the operations may spend; zeros are its defaults.
+	Budget checker.Budget
 	// Schedule replaces the one that is drawn from Seed and Faults.
 	Schedule *nemesis.Schedule
 	// Bound is the time after the last heal within which every node must have answered; 0 is 10 s.
@@ -168,7 +171,7 @@ func (p *plan) checkBug() error {
 }
 
 func (p *plan) checkWorkload() (err error) {
-	p.workload, err = workloads.New(p.Workload, workloads.Options{Keys: p.Keys})
+	p.workload, err = workloads.New(p.Workload, workloads.Options{Keys: p.Keys, Budget: p.Budget})
 	return err
 }
 

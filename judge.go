@@ -22,12 +22,12 @@ import (
 // Judge decides what the run in a directory was, from its history and apply logs alone, and writes
 // verdict.json and all reports. A run whose harness died is judged as far as it was recorded. What cannot
 // be read is a *UsageError.
-func Judge(ctx context.Context, path string) (*results.Run, error) {
+func Judge(ctx context.Context, path string, budget checker.Budget) (*results.Run, error) {
 	dir, err := results.Open(path)
 	if err != nil {
 		return nil, &UsageError{err}
 	}
-	c, err := openRun(dir)
+	c, err := openRun(dir, budget)
 	if err != nil {
 		return nil, &UsageError{err}
 	}
@@ -49,8 +49,8 @@ func Judge(ctx context.Context, path string) (*results.Run, error) {
 // operations of its clients are legal for a model (see Models). Without one, a history.jsonl beside a
 // run's manifest is judged as the run's workload would, and any other as a register's. Nothing is
 // written. A valid verdict has a reason if the history's last line was torn.
-func JudgeHistory(ctx context.Context, file, model string) (results.Verdict, error) {
-	checkers, err := checkersOf(file, model)
+func JudgeHistory(ctx context.Context, file, model string, budget checker.Budget) (results.Verdict, error) {
+	checkers, err := checkersOf(file, model, budget)
 	if err != nil {
 		return results.Verdict{}, &UsageError{err}
 	}
@@ -100,7 +100,7 @@ func openCase(file string, m results.Manifest) (*trialCase, error) {
 }
 
 // openRun reads all that a run's directory tells.
-func openRun(dir *results.Dir) (*trialCase, error) {
+func openRun(dir *results.Dir, budget checker.Budget) (*trialCase, error) {
 	m, err := dir.ReadManifest()
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func openRun(dir *results.Dir) (*trialCase, error) {
 	if m.Nodes < 1 || m.Nodes > nodesMax || m.Bound <= 0 {
 		return nil, fmt.Errorf("%s: nodes %d and recovery_bound %d must be positive, nodes at most %d", dir.Manifest(), m.Nodes, m.Bound, nodesMax)
 	}
-	w, err := workloads.New(m.Workload, workloads.Options{Keys: 1})
+	w, err := workloads.New(m.Workload, workloads.Options{Keys: 1, Budget: budget})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir.Manifest(), err)
 	}

@@ -16,16 +16,16 @@ import (
 // judges is a row of the table of what a history alone can be held against.
 type judges struct {
 	model string
-	new   func() checker.Checker
+	new   func(checker.Budget) checker.Checker
 }
 
 // models is the table; the first row is the default.
 func models() []judges {
 	var all []judges
 	for _, m := range checker.Models() {
-		all = append(all, judges{m.Name, func() checker.Checker { return checker.Linearizable(m, checker.Budget{}) }})
+		all = append(all, judges{m.Name, func(b checker.Budget) checker.Checker { return checker.Linearizable(m, b) }})
 	}
-	return all
+	return append(all, judges{"session", func(checker.Budget) checker.Checker { return checker.Sessions() }})
 }
 
 // Models are the names of the models that JudgeHistory knows; the first is the default.
@@ -38,9 +38,9 @@ func Models() []string {
 }
 
 // checkersOf are the checkers for a history of which no run is known but what lies beside it.
-func checkersOf(file, model string) ([]checker.Checker, error) {
+func checkersOf(file, model string, budget checker.Budget) ([]checker.Checker, error) {
 	if model == "" {
-		if w, err := workloadBeside(file); w != nil || err != nil {
+		if w, err := workloadBeside(file, budget); w != nil || err != nil {
 			return w, err
 		}
 		model = Models()[0]
@@ -50,11 +50,11 @@ func checkersOf(file, model string) ([]checker.Checker, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("unknown model %q (known: %s)", model, strings.Join(Models(), ", "))
 	}
-	return []checker.Checker{all[i].new()}, nil
+	return []checker.Checker{all[i].new(budget)}, nil
 }
 
 // workloadBeside are the checkers of the run whose history a file is, nil if it is none's.
-func workloadBeside(file string) ([]checker.Checker, error) {
+func workloadBeside(file string, budget checker.Budget) ([]checker.Checker, error) {
 	dir, err := results.Open(filepath.Dir(file))
 	if err != nil || filepath.Base(dir.History()) != filepath.Base(file) {
 		return nil, nil //nolint:nilerr // it is no run's
@@ -66,7 +66,7 @@ func workloadBeside(file string) ([]checker.Checker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("which workload is it? %w", err)
 	}
-	w, err := workloads.New(m.Workload, workloads.Options{Keys: 1})
+	w, err := workloads.New(m.Workload, workloads.Options{Keys: 1, Budget: budget})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", dir.Manifest(), err)
 	}

@@ -57,7 +57,7 @@ func run(ctx context.Context, c Config, again func(seed uint64) []string) (*resu
 	if err := t.record(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", t.dir.Path(), err)
 	}
-	return Judge(context.WithoutCancel(ctx), t.dir.Path())
+	return Judge(context.WithoutCancel(ctx), t.dir.Path(), t.Budget)
 }
 
 // newTrial puts the plan on disk.

@@ -15,7 +15,7 @@ func Append(o Options) Workload {
 	return Workload{
 		Name:     "append",
 		Ops:      make(rotation, o.Keys).ops(appendOp),
-		Checkers: []checker.Checker{checker.Linearizable(checker.List(), checker.Budget{})},
+		Checkers: []checker.Checker{checker.Linearizable(checker.List(), o.Budget)},
 	}
 }
 

@@ -23,7 +23,7 @@ func Bank(o Options) Workload {
 	return Workload{
 		Name:     "bank",
 		Ops:      make(rotation, o.Keys).opsLooking(history.Event{F: "read", Value: []byte(allAccounts)}, bankOp),
-		Checkers: []checker.Checker{checker.Linearizable(checker.Bank(), checker.Budget{})},
+		Checkers: []checker.Checker{checker.Linearizable(checker.Bank(), o.Budget)},
 	}
 }
 

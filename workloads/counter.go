@@ -20,7 +20,7 @@ func Counter(o Options) Workload {
 	return Workload{
 		Name:     "counter",
 		Ops:      make(rotation, o.Keys).ops(counterOp),
-		Checkers: []checker.Checker{checker.Linearizable(checker.Counter(), checker.Budget{})},
+		Checkers: []checker.Checker{checker.Linearizable(checker.Counter(), o.Budget)},
 	}
 }
 

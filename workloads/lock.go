@@ -33,7 +33,7 @@ func Lock(o Options) Workload {
 			}
 		},
 		Done:     held.done,
-		Checkers: []checker.Checker{checker.Linearizable(checker.Lock(), checker.Budget{})},
+		Checkers: []checker.Checker{checker.Linearizable(checker.Lock(), o.Budget)},
 	}
 }
 

@@ -17,7 +17,7 @@ func Queue(o Options) Workload {
 	return Workload{
 		Name:     "queue",
 		Ops:      make(rotation, o.Keys).opsLooking(history.Event{F: "dequeue"}, queueOp),
-		Checkers: []checker.Checker{checker.Linearizable(checker.Queue(), checker.Budget{})},
+		Checkers: []checker.Checker{checker.Linearizable(checker.Queue(), o.Budget)},
 	}
 }
 

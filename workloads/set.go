@@ -15,7 +15,7 @@ func Set(o Options) Workload {
 	return Workload{
 		Name:     "set",
 		Ops:      make(rotation, o.Keys).ops(setOp),
-		Checkers: []checker.Checker{checker.Linearizable(checker.Set(), checker.Budget{})},
+		Checkers: []checker.Checker{checker.Linearizable(checker.Set(), o.Budget)},
 	}
 }
 

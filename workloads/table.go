@@ -4,11 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"ordeal/checker"
 )
 
 // Options shape any workload.
 type Options struct {
-	Keys int // in use at a time
+	Keys   int            // in use at a time
+	Budget checker.Budget // of its checkers
 }
 
 // Kind is a row of the table of workloads.

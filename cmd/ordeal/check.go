@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"ordeal"
+	"ordeal/checker"
 	"ordeal/internal/term"
 	"ordeal/results"
 )
@@ -20,6 +21,7 @@ import (
 func checkCommand() *cobra.Command {
 	var asJSON bool
 	var model string
+	var budget checker.Budget
 	c := &cobra.Command{
 		Use:   "check DIR|FILE",
 		Short: "Judge what was recorded, again or elsewhere",
@@ -52,9 +54,9 @@ writes them without it, by all operations having such values. The value of a fai
 			var verdict results.Verdict
 			var text string
 			if info.IsDir() {
-				verdict, text, err = judgeRun(c, args[0])
+				verdict, text, err = judgeRun(c, args[0], budget)
 			} else {
-				verdict, text, err = judgeHistory(c, args[0], model)
+				verdict, text, err = judgeHistory(c, args[0], model, budget)
 			}
 			done()
 			if err != nil {
@@ -73,9 +75,16 @@ writes them without it, by all operations having such values. The value of a fai
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print the verdict as JSON")
+	crossCheck(c, &budget)
 	c.Flags().StringVar(&model, "model", "", "model that a history is held against: "+strings.Join(ordeal.Models(), ", "))
 	complete(c, "model", ordeal.Models())
 	return c
+}
+
+// crossCheck is the flag that says how far Porcupine judges beside the checker's own engines.
+func crossCheck(c *cobra.Command, b *checker.Budget) {
+	c.Flags().Var(&b.CrossCheck, "cross-check", "keys that Porcupine judges as well: all, a sample in 2 s, or none (off)")
+	complete(c, "cross-check", checker.CrossChecks())
 }
 
 // showJudging tells on w how long it takes: on a terminal in a line that comes after a second, elsewhere
@@ -113,16 +122,16 @@ func showJudging(w io.Writer) (done func()) {
 	}
 }
 
-func judgeRun(c *cobra.Command, path string) (results.Verdict, string, error) {
-	run, err := ordeal.Judge(c.Context(), path)
+func judgeRun(c *cobra.Command, path string, budget checker.Budget) (results.Verdict, string, error) {
+	run, err := ordeal.Judge(c.Context(), path, budget)
 	if err != nil {
 		return results.Verdict{}, "", err
 	}
 	return run.Verdict, run.Text(term.Colour(os.Stdout)), nil
 }
 
-func judgeHistory(c *cobra.Command, path, model string) (results.Verdict, string, error) {
-	verdict, err := ordeal.JudgeHistory(c.Context(), path, model)
+func judgeHistory(c *cobra.Command, path, model string, budget checker.Budget) (results.Verdict, string, error) {
+	verdict, err := ordeal.JudgeHistory(c.Context(), path, model, budget)
 	if err != nil {
 		return verdict, "", err
 	}

@@ -43,6 +43,7 @@ func (t *trialFlags) bind(c *cobra.Command) {
 	f.IntVar(&t.config.Keys, "keys", 5, "keys in use at a time")
 	f.StringVar(&t.config.Bug, "bug", "", "plant a bug in kv: an id or the path of a diff; known: "+bugNames())
 	f.StringVar(&t.config.Out, "out", results.DefaultOut, "directory for the run's directory")
+	crossCheck(c, &t.config.Budget)
 	for flag, names := range map[string]string{"system": systemNames(), "bug": bugNames()} {
 		complete(c, flag, strings.Split(names, ", "))
 	}
