@@ -130,7 +130,7 @@ func (l *linearizable) decideAll(ctx context.Context, keys []*keyCheck) {
 	}
 	_ = pool.Wait() // no worker returns an error
 	for _, k := range keys {
-		if k.result == outOfMemory && runtime.GOMAXPROCS(0) > 1 && ctx.Err() == nil {
+		if k.result == outOfMemory && l.share() < l.budget.Memory/2 && ctx.Err() == nil {
 			runtime.GC() // what the last search held is not to stand beside what this one will
 			l.decideKey(ctx, k, l.budget.Memory/2)
 		}
@@ -140,7 +140,7 @@ func (l *linearizable) decideAll(ctx context.Context, keys []*keyCheck) {
 // share is what one of the searches that go on at a time may hold: see Linearizable.
 func (l *linearizable) share() int64 { return l.budget.Memory / 2 / int64(runtime.GOMAXPROCS(0)) }
 
-// decideKey gives k its result. A quarter of its time is kept for the local search.
+// decideKey gives k its result in what is left of its time, of which a quarter is kept for the local search.
 func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64) {
 	if ctx.Err() != nil {
 		return
@@ -151,7 +151,8 @@ func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64)
 			return
 		}
 	}
-	whole, cancel := context.WithTimeout(ctx, l.budget.KeyTime*3/4)
+	left := l.budget.KeyTime - k.spent
+	whole, cancel := context.WithTimeout(ctx, left*3/4)
 	d, err := decide(whole, k.problem, memory)
 	cancel()
 	k.result, k.engine, k.unfit, k.part, k.known = d.Result, d.engine, d.unfit, k.problem, d.Part
@@ -159,8 +160,8 @@ func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64)
 		k.err = &KeyError{k.key, err}
 		return
 	}
-	if k.result == outOfTime || k.result == outOfMemory {
-		rest, cancel := context.WithTimeout(ctx, l.budget.KeyTime/4)
+	if k.result == outOfTime || k.result == outOfMemory && memory == l.budget.Memory/2 { // with less it will be tried again
+		rest, cancel := context.WithTimeout(ctx, left-time.Since(start))
 		if part := local(rest, k.problem, memory); part != nil {
 			k.result, k.part, k.engine = illegal, part, "neighbours"
 		}

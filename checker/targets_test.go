@@ -1,12 +1,12 @@
 package checker
 
 import (
+	"cmp"
 	"context"
-	"sync/atomic"
-
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,6 +138,30 @@ func BenchmarkSearch(b *testing.B) {
 				_ = pool.Wait() // none fails
 				b.ReportMetric(float64(decided.Load()), "decided")
 			}
+		})
+	}
+}
+
+// BenchmarkBudget tells what a check takes of its budget that it cannot do with: one of time, one of memory.
+func BenchmarkBudget(b *testing.B) {
+	for name, budget := range map[string]Budget{
+		"time":   {Time: 2 * time.Second, KeyTime: time.Second, Memory: 8 << 30},
+		"memory": {Memory: 128 << 20},
+	} {
+		b.Run(name, func(b *testing.B) {
+			defer debug.SetGCPercent(debug.SetGCPercent(1))
+			ops := hard("k", 16)
+			var took time.Duration
+			var held uint64
+			for b.Loop() {
+				m, start := newMeter(), time.Now()
+				if v := Linearizable(Register(), budget).Check(b.Context(), ops); v.Status != Unknown {
+					b.Fatal(v.Status)
+				}
+				took, held = max(took, time.Since(start)), max(held, m.stop())
+			}
+			b.ReportMetric(float64(took)/float64(cmp.Or(budget.KeyTime, defaultKeyTime))*100, "%-of-time")
+			b.ReportMetric(float64(held)/float64(budget.Memory)*100, "%-of-memory")
 		})
 	}
 }
