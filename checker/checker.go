@@ -1,6 +1,3 @@
-// Package checker decides whether a recorded run was legal, and explains why when it was not.
-//
-// It sees operations and apply logs. It does not know nodes, faults or files.
 package checker
 
 import (
