@@ -26,7 +26,8 @@ const (
 var arrows = map[string][]string{
 	"history":           {},
 	"checker":           {"history"},
-	"workloads":         {"checker", "history"},
+	"checker/adya":      {"checker", "history"},
+	"workloads":         {"checker", "checker/adya", "history"},
 	"nemesis":           {"history"},
 	"kv":                {},
 	"kv/bugs":           {},

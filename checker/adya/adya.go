@@ -1,0 +1,192 @@
+// Package adya judges transactions over lists: whether they have a serial order that keeps to real time (strict
+// serializability), in about linear time.
+//
+// It finds the order of the appends to each key in the reads, makes a graph of who must come before whom, and looks
+// for cycles, as Elle does (Kingsbury & Alvaro, PVLDB 14(3), 2020), naming what it finds after Adya (Weak
+// Consistency, MIT 1999). Both verdicts are proved. Without a cycle, an order of all transactions is done one by
+// one, and must give every answer. A cycle is cut out with the few transactions that show it, and Porcupine, which
+// knows nothing of graphs, must find no order of them.
+//
+// Elements must be unique within a key; where two transactions appended what somebody saw, the verdict is Unknown.
+// It does not know nodes, faults or files.
+package adya
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"ordeal/checker"
+	"ordeal/history"
+)
+
+// Transactions is the checker. Operations are "txn"s, whose value is a list of Jepsen's micro-operations: ["append",k,e]
+// and ["r",k,null]; when ok the reads show lists, or null for an absent key, which is the empty list. One that
+// failed did not happen, so that nobody may see its appends; one of unknown outcome did if somebody did.
+//
+// Of the budget it keeps to Time, Memory and Witness.
+func Transactions(b checker.Budget) checker.Checker {
+	b.Time, b.Memory = cmp.Or(b.Time, time.Minute), cmp.Or(b.Memory, 1<<30)
+	return transactions{budget: checker.Budget{Time: b.Time, Memory: b.Memory, Witness: cmp.Or(b.Witness, 2*time.Second)}}
+}
+
+type transactions struct{ budget checker.Budget }
+
+func (transactions) Name() string { return "transactions" }
+
+// findingsMax bounds the findings of one check; all are counted.
+const findingsMax = 20
+
+func (c transactions) Check(ctx context.Context, ops []history.Op) checker.Verdict {
+	start := time.Now()
+	timed, cancel := context.WithTimeout(ctx, c.budget.Time)
+	defer cancel()
+	j := judgement{budget: c.budget, stop: func() bool { return timed.Err() != nil }}
+	v := j.judge(ops)
+	v.Checker, v.Engine, v.Elapsed = c.Name(), "cycles", time.Since(start)
+	return v
+}
+
+// judgement is one check.
+type judgement struct {
+	*records
+	budget    checker.Budget
+	stop      func() bool
+	keys      []versions
+	anomalies []anomaly
+	ambiguous []ambiguity
+	graph     *graph
+}
+
+func (j *judgement) judge(ops []history.Op) checker.Verdict {
+	var err error
+	if j.records, err = parse(ops, j.stop); err != nil {
+		return unknown(err.Error())
+	}
+	if need := j.bytes(); need > j.budget.Memory {
+		return unknown(fmt.Sprintf("%s would take %d MiB to judge, and the check may take %d MiB",
+			count(len(ops), "transaction"), need>>20, j.budget.Memory>>20))
+	}
+	j.resolve()
+	j.graph = newGraph(j.records, j.keys)
+	all := j.graph.components(only(ww, wr, rw, rt), j.stop)
+	order := slices.Clone(all.order)
+	slices.Reverse(order)
+	if components := all.cyclic(j.graph.txns); len(components) > 0 && !j.stop() {
+		j.cycles(all, components)
+	}
+	switch {
+	case len(j.anomalies) > 0:
+		return j.invalid()
+	case j.stop():
+		return j.late()
+	case len(j.ambiguous) > 0:
+		return unknown(j.doubt(j.ambiguous[0]))
+	case !slices.ContainsFunc(j.txns, func(t txn) bool { return t.outcome == history.OK }):
+		return unknown(fmt.Sprintf("none of %s succeeded, so there is nothing to judge", count(len(ops), "transaction")))
+	}
+	if err := replay(j.records, order); err != nil {
+		return broken(fmt.Errorf("the order of %s that the graph gives is none, which is a bug in the checker: %w", count(len(order), "transaction"), err))
+	}
+	return checker.Verdict{}
+}
+
+// bytes estimates what the check will hold at most, beside the operations.
+func (j *judgement) bytes() int64 {
+	const perTxn, perMicro = 160, 90
+	return int64(len(j.txns))*perTxn + int64(len(j.micros))*perMicro
+}
+
+// late is the verdict when the time was over.
+func (j *judgement) late() checker.Verdict {
+	return unknown(fmt.Sprintf("%s not finished (the check may take %v)", count(len(j.ops), "transaction"), j.budget.Time))
+}
+
+func unknown(reason string) checker.Verdict {
+	return checker.Verdict{Status: checker.Unknown, Reason: reason}
+}
+
+// broken is the verdict of a checker that has caught itself.
+func broken(err error) checker.Verdict { return unknown(err.Error()) }
+
+// resolve finds the versions of all keys and what is wrong with them, and the answers that are none.
+func (j *judgement) resolve() {
+	for t := range j.txns {
+		if j.txns[t].strange {
+			j.anomalies = append(j.anomalies, anomaly{rule: ruleStrange, txns: []int32{int32(t)}})
+		}
+	}
+	v := newResolver(j.records)
+	v.anomalies = j.anomalies
+	j.keys = make([]versions, len(v.records.keys))
+	for k := range j.keys {
+		j.keys[k] = v.resolve(int32(k))
+		if k%4096 == 0 && j.stop() {
+			break
+		}
+	}
+	j.anomalies, j.ambiguous = v.anomalies, v.ambiguous
+}
+
+// cycles finds an anomaly in every component. A component that is one without real time is a violation whatever
+// the clocks say, so these come first; one that needs real time is reported where it has none of these.
+func (j *judgement) cycles(all *components, strict [][]int32) {
+	timeless := j.graph.components(only(ww, wr, rw), j.stop)
+	told := map[int32]bool{}
+	search := newCycleSearch(j.graph, j.txns, timeless.of, j.stop)
+	for _, c := range timeless.cyclic(j.graph.txns) {
+		told[all.of[c[0]]] = true
+		j.cycle(search, c, classes()[:4])
+	}
+	search = newCycleSearch(j.graph, j.txns, all.of, j.stop)
+	for _, c := range strict {
+		if !told[all.of[c[0]]] {
+			j.cycle(search, c, classes()[4:])
+		}
+	}
+}
+
+// cycle finds the anomaly of one component. Of more components than are told, no cycle is looked for.
+func (j *judgement) cycle(s *cycleSearch, component []int32, classes []class) {
+	a := anomaly{}
+	if len(j.anomalies) < findingsMax {
+		cycle := s.find(component, classes)
+		if cycle == nil {
+			return // the time was over
+		}
+		a = j.cyclic(cycle)
+	}
+	j.anomalies = append(j.anomalies, a)
+}
+
+// invalid confirms the anomalies and tells them.
+func (j *judgement) invalid() checker.Verdict {
+	v := checker.Verdict{Status: checker.Invalid}
+	shown := j.anomalies[:min(len(j.anomalies), findingsMax)]
+	unsure := 0
+	for i := range shown {
+		a := &shown[i]
+		ok, sure := confirm(j.core(a), len(a.concerns()), j.budget.Witness/time.Duration(len(shown)))
+		f := j.explain(a)
+		if !ok {
+			return broken(fmt.Errorf("the checker disagrees with Porcupine about %s, which is a bug in the checker: %s", count(len(f.Ops), "transaction"), f.Text))
+		}
+		if !sure {
+			unsure++
+		}
+		v.Findings = append(v.Findings, f)
+	}
+	slices.SortStableFunc(v.Findings, func(a, b checker.Finding) int { return cmp.Compare(a.To, b.To) })
+	reasons := []string{fmt.Sprintf("%s not strictly serializable: %s", count(len(j.ops), "transaction"), plural(len(j.anomalies), "anomaly", "anomalies"))}
+	if n := len(j.anomalies); n > len(shown) {
+		reasons = append(reasons, fmt.Sprintf("%d of them shown", len(shown)))
+	}
+	if unsure > 0 {
+		reasons = append(reasons, fmt.Sprintf("%d too hard for Porcupine to confirm", unsure))
+	}
+	v.Reason = strings.Join(reasons, ", ")
+	return v
+}

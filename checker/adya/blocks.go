@@ -1,0 +1,106 @@
+package adya
+
+import (
+	"slices"
+
+	"ordeal/history"
+)
+
+// appends are the elements that transaction t appended to key k, in its order.
+func (r *records) appends(t, k int32) []element {
+	var own []element
+	for i := r.txns[t].first; i < r.txns[t].last; i++ {
+		if m := &r.micros[i]; m.key == k && !m.reads() {
+			own = append(own, m.element)
+		}
+	}
+	return own
+}
+
+// split cuts the list into blocks. A list in which a transaction's appends are not one block, in the order in
+// which it did them, is an anomaly: others appended in between (Adya's G0), or it is not what it did.
+func (v *resolver) split(k int32, to *versions) *anomaly {
+	list := v.keys[k].list
+	for i := 0; i < len(list); {
+		t := v.owner[list[i]]
+		own := v.appends(t, k)
+		to.blocks, to.starts = append(to.blocks, t), append(to.starts, int32(i))
+		for j, e := range own {
+			if i+j == len(list) {
+				// The rest is unseen yet; halfway will object if anyone but t has seen this much.
+				list = append(list, own[j:]...)
+				break
+			}
+			if list[i+j] == e {
+				continue
+			}
+			read := &v.micros[v.keys[k].longest]
+			a := &anomaly{rule: ruleReordered, txns: []int32{t}, about: []element{list[i+j], e}, reads: []*micro{read}}
+			if other := v.owner[list[i+j]]; other != t {
+				a.rule, a.about = ruleIntermediate, []element{own[j-1], e}
+				if slices.Contains(list[i+j:], e) {
+					a.rule, a.about = ruleDirtyWrite, []element{own[j-1], list[i+j], e}
+				}
+				a.add(other)
+			}
+			a.add(read.txn)
+			return a
+		}
+		i += len(own)
+	}
+	v.keys[k].list = list
+	to.starts = append(to.starts, int32(len(list)))
+	return nil
+}
+
+// halfway finds a reader that saw a part of a block only (Adya's G1b).
+func (v *resolver) halfway(k int32, to *versions) *anomaly {
+	for _, r := range to.readers {
+		at, whole := slices.BinarySearch(to.starts, r.found)
+		if whole {
+			continue
+		}
+		t := to.blocks[at-1]
+		read := v.firstRead(r.txn, k)
+		list := v.keys[k].list
+		return &anomaly{rule: ruleIntermediate, txns: []int32{r.txn, t}, about: []element{list[r.found-1], list[r.found]}, reads: []*micro{read}}
+	}
+	return nil
+}
+
+// firstRead is the first read of key k by transaction t, which has one.
+func (r *records) firstRead(t, k int32) *micro {
+	for i := r.txns[t].first; i < r.txns[t].last; i++ {
+		if m := &r.micros[i]; m.key == k && m.reads() {
+			return m
+		}
+	}
+	return nil
+}
+
+// extend finds the transactions whose appends nobody saw, and puts one of them in its place if that is known: it
+// found all that was ever seen, so its own appends come right behind. (A second such transaction has lost the
+// first one's update, which the edges will show.)
+func (v *resolver) extend(to *versions, places []int32) {
+	full := to.starts[len(to.starts)-1]
+	const placed, unplaced = 1, 2
+	state := make(map[int32]int, len(to.blocks))
+	for _, t := range to.blocks {
+		state[t] = placed
+	}
+	for _, p := range places {
+		m := &v.micros[p]
+		if !m.reads() && state[m.txn] == 0 && v.txns[m.txn].outcome != history.Fail {
+			state[m.txn] = unplaced
+			to.unseen = append(to.unseen, m.txn)
+		}
+	}
+	for _, r := range to.readers {
+		if r.found == full && state[r.txn] == unplaced {
+			to.unseen = slices.DeleteFunc(to.unseen, func(t int32) bool { return t == r.txn })
+			own := v.appends(r.txn, v.micros[places[0]].key)
+			to.blocks, to.starts = append(to.blocks, r.txn), append(to.starts, full+int32(len(own)))
+			return
+		}
+	}
+}

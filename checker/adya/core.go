@@ -1,0 +1,110 @@
+package adya
+
+import (
+	"slices"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"ordeal/history"
+)
+
+// call is a transaction of a core: what it did to the keys that the core is about, with all elements struck from
+// the lists that others appended.
+type call struct {
+	maybe   bool // its outcome is unknown
+	strange bool
+	micros  []struct {
+		key   int
+		reads bool
+		list  []element // that a read shows; of an append its element
+	}
+}
+
+// core is an anomaly without the rest of the history. If the whole history has a serial order, then so has the
+// core: the same one, with the rest struck from it.
+func (r *records) core(a *anomaly) []porcupine.Operation {
+	keys := a.concerns()
+	outside := r.outside(a, keys)
+	ops := make([]porcupine.Operation, 0, len(a.txns))
+	for _, t := range a.txns {
+		x := &r.txns[t]
+		c := &call{maybe: x.outcome == history.Info, strange: x.strange}
+		for i := x.first; i < x.last; i++ {
+			m := &r.micros[i]
+			key := slices.Index(keys, m.key)
+			if key < 0 {
+				continue
+			}
+			list := []element{m.element}
+			if m.reads() {
+				list = slices.DeleteFunc(r.list(m), func(e element) bool { return outside[inKey{m.key, e}] })
+			}
+			c.micros = append(c.micros, struct {
+				key   int
+				reads bool
+				list  []element
+			}{key, m.reads(), list})
+		}
+		ops = append(ops, porcupine.Operation{ClientId: r.ops[t].Index, Input: c, Call: int64(x.begin), Return: int64(x.end)})
+	}
+	return ops
+}
+
+// inKey is an element of a key.
+type inKey struct {
+	key     int32
+	element element
+}
+
+// outside are the elements of keys that were appended, and not by a transaction of the core.
+func (r *records) outside(a *anomaly, keys []int32) map[inKey]bool {
+	inside := map[inKey]bool{}
+	for _, t := range a.txns {
+		for _, k := range keys {
+			for _, e := range r.appends(t, k) {
+				inside[inKey{k, e}] = true
+			}
+		}
+	}
+	outside := map[inKey]bool{}
+	for i := range r.micros {
+		m := &r.micros[i]
+		at := inKey{m.key, m.element}
+		if !m.reads() && slices.Contains(keys, m.key) && r.txns[m.txn].outcome != history.Fail && !inside[at] {
+			outside[at] = true
+		}
+	}
+	return outside
+}
+
+// confirm asks Porcupine whether a core has a serial order that keeps to real time. ok is false if it has one.
+// It knows nothing of dependencies. sure is false if the time was too short.
+func confirm(core []porcupine.Operation, keys int, limit time.Duration) (ok, sure bool) {
+	result := porcupine.CheckOperationsTimeout(machine(keys), core, limit)
+	return result != porcupine.Ok, result != porcupine.Unknown
+}
+
+// machine is a number of lists on which one transaction after the other is done. One of unknown outcome may be
+// done at the very end, which is the same as never.
+func machine(keys int) porcupine.Model {
+	return porcupine.Model{
+		Init: func() any { return make([][]element, keys) },
+		Step: func(state, input, _ any) (bool, any) {
+			c := input.(*call)
+			lists := slices.Clone(state.([][]element))
+			for _, m := range c.micros {
+				switch {
+				case !m.reads:
+					lists[m.key] = append(slices.Clone(lists[m.key]), m.list...)
+				case !slices.Equal(m.list, lists[m.key]):
+					return false, state
+				}
+			}
+			return !c.strange, lists
+		},
+		Equal: func(a, b any) bool {
+			return slices.EqualFunc(a.([][]element), b.([][]element), slices.Equal[[]element])
+		},
+	}
+}

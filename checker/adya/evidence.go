@@ -1,0 +1,102 @@
+package adya
+
+import (
+	"slices"
+
+	"ordeal/history"
+)
+
+// ruleLostAppend is a stale read of what no read ever shows.
+const ruleLostAppend = "lost append (G-single-realtime)"
+
+// cyclic makes an anomaly of a cycle: its transactions, and the readers without whom they would show nothing.
+func (j *judgement) cyclic(cycle []step) anomaly {
+	a := anomaly{rule: classOf(cycle).rule, cycle: rotate(cycle)}
+	for _, st := range a.cycle {
+		a.add(st.from)
+	}
+	for _, st := range a.cycle {
+		switch k := st.label.kind(); k {
+		case rt:
+		case ww:
+			j.witness(&a, st.label.key())
+		default:
+			a.concern(st.label.key())
+		}
+	}
+	for _, st := range a.cycle {
+		if j.txns[st.from].outcome == history.Info {
+			j.witness(&a, j.shownBy(st.from))
+		}
+	}
+	j.name(&a)
+	return a
+}
+
+// concern adds a key that a cycle goes through.
+func (a *anomaly) concern(k int32) {
+	if !slices.Contains(a.keys, k) {
+		a.keys = append(a.keys, k)
+	}
+}
+
+// witness adds the reader that shows the order of the appends to a key, and that they happened.
+func (j *judgement) witness(a *anomaly, k int32) {
+	a.concern(k)
+	if m := j.keys[k].longest; m >= 0 {
+		a.add(j.micros[m].txn)
+	}
+}
+
+// shownBy is a key at which somebody saw an append of transaction t, which is in the graph for that alone.
+func (j *judgement) shownBy(t int32) int32 {
+	for i := j.txns[t].first; i < j.txns[t].last; i++ {
+		if k := j.micros[i].key; slices.Contains(j.keys[k].blocks, t) {
+			return k
+		}
+	}
+	return j.micros[j.txns[t].first].key
+}
+
+// rotate makes a cycle begin with what is easiest to follow: behind its step of real time, if it has one.
+func rotate(cycle []step) []step {
+	i := slices.IndexFunc(cycle, func(st step) bool { return st.label.kind() == rt })
+	return slices.Concat(cycle[i+1:], cycle[:i+1])
+}
+
+// name gives a cycle of two a name of its own, if it has one.
+func (j *judgement) name(a *anomaly) {
+	if len(a.cycle) != 2 {
+		return
+	}
+	one, two := a.cycle[0], a.cycle[1]
+	k, l := one.label.kind(), two.label.kind()
+	if l == rw {
+		one, two, k, l = two, one, l, k
+	}
+	key := one.label.key()
+	switch {
+	case k == rw && l == rt && slices.Contains(j.keys[key].unseen, one.to):
+		a.rule = ruleLostAppend
+	case k == rw && (l == rw || l == ww) && key == two.label.key() && j.foundSame(key, one.from, one.to):
+		a.rule, a.key, a.cycle = ruleLostUpdate, key, nil
+		a.txns, a.base = []int32{one.from, one.to}, j.firstFound(key, one.from)
+		a.about = []element{j.appends(one.from, key)[0], j.appends(one.to, key)[0]}
+	}
+}
+
+// foundSame tells whether two transactions found the same list at a key, and appended to it.
+func (j *judgement) foundSame(k, one, two int32) bool {
+	found := j.firstFound(k, one)
+	return found >= 0 && found == j.firstFound(k, two) && len(j.appends(one, k)) > 0 && len(j.appends(two, k)) > 0
+}
+
+// firstFound is the length of the list that transaction t found at key k; -1 if it did not read it.
+func (j *judgement) firstFound(k, t int32) int32 {
+	for _, r := range j.keys[k].readers {
+		if r.txn == t {
+			return r.found
+		}
+	}
+	return -1
+}

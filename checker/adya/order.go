@@ -1,0 +1,288 @@
+package adya
+
+import (
+	"slices"
+
+	"ordeal/history"
+)
+
+// versions is what is known of one key: which transactions appended to it in which order, and what each reader
+// had found before it did anything to the key itself.
+//
+// A transaction's appends to a key are one block, since nobody may see it half done. So a run is strictly
+// serializable iff its transactions have an order that keeps to real time, in which each reader comes after the
+// blocks that it found and before all others of the key. order.go finds the blocks; graph.go says the rest in edges.
+type versions struct {
+	blocks  []int32 // transactions in the order of their blocks
+	starts  []int32 // of each block in the list, and behind the last the list's length
+	readers []reader
+	unseen  []int32 // transactions whose appends no read shows; those of unknown outcome only if other reads show them
+	longest int32   // the read that shows the most, as a place in micros; -1 if all found nothing
+	unfit   bool    // something is wrong with the key, so it gives no edges
+}
+
+// reader is a transaction that read a key, and the length of the list before its own first append.
+type reader struct{ txn, found int32 }
+
+// resolver finds the versions of one key after the other.
+type resolver struct {
+	*records
+	places    []int32 // of micro-operations, key by key
+	first     []int32 // of each key's in places, and behind the last their number
+	owner     map[element]int32
+	aborted   map[element]int32
+	twice     map[element]int32 // appended by a second transaction too
+	anomalies []anomaly
+	ambiguous []ambiguity
+}
+
+// ambiguity is an element that somebody saw and two transactions appended: then the order of appends is not
+// known, and no verdict but Invalid can be given.
+type ambiguity struct {
+	key      int32
+	element  element
+	one, two int32 // transactions
+}
+
+func newResolver(r *records) *resolver {
+	v := &resolver{records: r, owner: map[element]int32{}, aborted: map[element]int32{}, twice: map[element]int32{}}
+	v.first = make([]int32, len(r.keys)+1)
+	for i := range r.micros {
+		v.first[r.micros[i].key+1]++
+	}
+	for k := range r.keys {
+		v.first[k+1] += v.first[k]
+	}
+	v.places = make([]int32, len(r.micros))
+	next := slices.Clone(v.first)
+	for i := range r.micros {
+		k := r.micros[i].key
+		v.places[next[k]] = int32(i)
+		next[k]++
+	}
+	return v
+}
+
+// resolve finds the versions of key k, or what is wrong with it: one anomaly, or an ambiguity.
+func (v *resolver) resolve(k int32) versions {
+	places := v.places[v.first[k]:v.first[k+1]]
+	v.own(places)
+	result := versions{longest: v.keys[k].longest}
+	wrong := func(a *anomaly) bool {
+		if a != nil {
+			a.key = k
+			v.anomalies = append(v.anomalies, *a)
+		}
+		return a != nil
+	}
+	if wrong(v.impossible(places)) || v.unclear(k, places) || wrong(v.internal(places, &result)) ||
+		wrong(v.forked(k, places, &result)) || wrong(v.split(k, &result)) || wrong(v.halfway(k, &result)) {
+		return versions{unfit: true}
+	}
+	v.extend(&result, places)
+	return result
+}
+
+// own finds who appended what.
+func (v *resolver) own(places []int32) {
+	clear(v.owner)
+	clear(v.aborted)
+	clear(v.twice)
+	for _, p := range places {
+		m := &v.micros[p]
+		switch {
+		case m.reads():
+		case v.txns[m.txn].outcome == history.Fail:
+			v.aborted[m.element] = m.txn
+		default:
+			if _, known := v.owner[m.element]; known {
+				v.twice[m.element] = m.txn
+			} else {
+				v.owner[m.element] = m.txn
+			}
+		}
+	}
+}
+
+// lists calls look for each read that shows what no other before it did, with the first place that is new.
+func (v *resolver) lists(places []int32, look func(m *micro, from int32) *anomaly) *anomaly {
+	for _, p := range places {
+		m := &v.micros[p]
+		switch {
+		case !m.reads():
+		case m.fork != inChain:
+			if a := look(m, v.forks[m.fork].same); a != nil {
+				return a
+			}
+		case v.keys[m.key].longest == p:
+			if a := look(m, 0); a != nil {
+				return a
+			}
+		}
+	}
+	return nil
+}
+
+// impossible finds a read of what nobody appended (phantom), of what was appended by a transaction that failed
+// (Adya's G1a), or of one element twice.
+func (v *resolver) impossible(places []int32) *anomaly {
+	shown := map[element]bool{}
+	return v.lists(places, func(m *micro, from int32) *anomaly {
+		clear(shown)
+		for i := range from {
+			shown[v.at(m, i)] = true
+		}
+		for i := from; i < m.length; i++ {
+			e := v.at(m, i)
+			owner, owned := v.owner[e]
+			_, twice := v.twice[e]
+			aborted, failed := v.aborted[e]
+			a := &anomaly{about: []element{e}, txns: []int32{m.txn}, reads: []*micro{m}}
+			switch {
+			case !owned && failed:
+				a.rule, a.aborted = ruleAborted, []int32{aborted}
+				if i+1 < m.length {
+					a.rule = ruleDirtyUpdate
+					a.about = append(a.about, v.at(m, i+1))
+				}
+				return a
+			case !owned:
+				a.rule = rulePhantom
+				return a
+			case shown[e] && !twice:
+				a.rule, a.txns = ruleDuplicate, append(a.txns, owner)
+				return a
+			}
+			shown[e] = true
+		}
+		return nil
+	})
+}
+
+// unclear tells whether a read shows an element that was appended twice.
+func (v *resolver) unclear(k int32, places []int32) bool {
+	if len(v.twice) == 0 {
+		return false
+	}
+	found := v.lists(places, func(m *micro, from int32) *anomaly {
+		for i := from; i < m.length; i++ {
+			if two, twice := v.twice[v.at(m, i)]; twice {
+				e := v.at(m, i)
+				v.ambiguous = append(v.ambiguous, ambiguity{key: k, element: e, one: v.owner[e], two: two})
+				return &anomaly{}
+			}
+		}
+		return nil
+	})
+	return found != nil
+}
+
+// internal compares each transaction's reads with what it did to the key before, and fills in the readers.
+func (v *resolver) internal(places []int32, to *versions) *anomaly {
+	for from := 0; from < len(places); {
+		until := from + 1
+		for until < len(places) && v.micros[places[until]].txn == v.micros[places[from]].txn {
+			until++
+		}
+		if a := v.within(places[from:until], to); a != nil {
+			return a
+		}
+		from = until
+	}
+	return nil
+}
+
+// within is internal for one transaction, of which places are all micro-operations on the key.
+func (v *resolver) within(places []int32, to *versions) *anomaly {
+	var before *micro // the read before
+	var own []element // appended since, or since the transaction began
+	for _, p := range places {
+		m := &v.micros[p]
+		if !m.reads() {
+			own = append(own, m.element)
+			continue
+		}
+		if a := v.contradiction(m, before, own); a != nil {
+			return a
+		}
+		if before == nil {
+			to.readers = append(to.readers, reader{m.txn, m.length - int32(len(own))})
+		}
+		before, own = m, own[:0]
+	}
+	return nil
+}
+
+// contradiction tells whether m reads anything but what its transaction read before and has appended since; if it
+// has read nothing before, whether it reads its appends at the end and none that it is yet to do.
+func (v *resolver) contradiction(m, before *micro, own []element) *anomaly {
+	a := &anomaly{rule: ruleInternal, txns: []int32{m.txn}, reads: []*micro{m}}
+	base := m.length - int32(len(own))
+	if before != nil {
+		a.reads, base = append(a.reads, before), before.length
+	}
+	if base < 0 {
+		return a
+	}
+	for i := range max(m.length, base+int32(len(own))) {
+		var should, is []element // at most one
+		switch {
+		case i >= base && int(i-base) < len(own):
+			should = []element{own[i-base]}
+		case i < base && before != nil:
+			should = []element{v.at(before, i)}
+		case i < base && v.owner[v.at(m, i)] != m.txn:
+			continue
+		}
+		if i < m.length {
+			is = []element{v.at(m, i)}
+		}
+		if slices.Equal(should, is) {
+			continue
+		}
+		v.blame(a, slices.Concat(should, is))
+		for at := i; at < m.length && len(a.txns) < 2; at++ {
+			v.blame(a, []element{v.at(m, at)}) // who came between its own
+		}
+		return a
+	}
+	return nil
+}
+
+// blame names those who appended elements.
+func (v *resolver) blame(a *anomaly, about []element) {
+	for _, e := range about {
+		if owner, owned := v.owner[e]; owned {
+			a.add(owner)
+		}
+	}
+}
+
+// forked finds two reads of which neither shows the beginning of the other. If that is because two transactions
+// found the same list and both appended to it, an update was lost.
+func (v *resolver) forked(k int32, places []int32, to *versions) *anomaly {
+	for _, p := range places {
+		m := &v.micros[p]
+		if !m.reads() || m.fork == inChain {
+			continue
+		}
+		longest := &v.micros[v.keys[k].longest]
+		same := v.forks[m.fork].same
+		a := &anomaly{rule: ruleIncompatible, txns: []int32{m.txn, longest.txn}, reads: []*micro{m, longest}}
+		a.about = []element{v.at(m, same), v.at(longest, same)}
+		v.blame(a, a.about)
+		found := func(t int32) bool { // tells whether t found the common beginning of both
+			if !slices.Contains(to.readers, reader{t, same}) {
+				return false
+			}
+			f := v.firstRead(t, k).fork
+			return f == inChain || v.forks[f].same >= same
+		}
+		one, two := v.owner[a.about[0]], v.owner[a.about[1]]
+		if one != two && found(one) && found(two) {
+			return &anomaly{rule: ruleLostUpdate, txns: []int32{one, two}, about: a.about, base: same, reads: a.reads}
+		}
+		return a
+	}
+	return nil
+}

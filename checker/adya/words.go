@@ -1,0 +1,89 @@
+package adya
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"ordeal/history"
+)
+
+// nameOp is how sentences call a transaction.
+func nameOp(op history.Op) string {
+	name := op.Label() + " by p" + strconv.Itoa(op.Process)
+	if op.Node != "" {
+		name += " via " + history.Word(op.Node)
+	}
+	return name
+}
+
+// raw is the JSON of an element.
+func (r *records) raw(e element) json.RawMessage {
+	if i := e - elementText; i >= 0 && int(i) < len(r.texts) {
+		return r.texts[i]
+	}
+	return strconv.AppendInt(nil, int64(e), 10)
+}
+
+func (r *records) label(e element) string { return history.ValueLabel(r.raw(e)) }
+
+func (r *records) keyLabel(k int32) string { return history.ValueLabel(r.keys[k].name) }
+
+// listLabel shows a list, of a long one its end, which is where lists differ.
+func (r *records) listLabel(list []element) string {
+	const shown = 4
+	if len(list) == 0 {
+		return "nil"
+	}
+	var b strings.Builder
+	b.WriteByte('[')
+	if n := len(list) - shown; n > 0 {
+		b.WriteString("…,")
+		list = list[n:]
+	}
+	for i, e := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(r.label(e))
+	}
+	b.WriteByte(']')
+	return b.String()
+}
+
+// span shows a length of time with about three digits, in words that a sentence can take.
+func span(d time.Duration) string {
+	scale, name := time.Second, "s"
+	switch {
+	case d < time.Microsecond:
+		scale, name = time.Nanosecond, "ns"
+	case d < time.Millisecond:
+		scale, name = time.Microsecond, "µs"
+	case d < time.Second:
+		scale, name = time.Millisecond, "ms"
+	}
+	n, digits := float64(d)/float64(scale), 0
+	if n < 10 {
+		digits = 1
+	}
+	return strings.TrimSuffix(strconv.FormatFloat(n, 'f', digits, 64), ".0") + " " + name
+}
+
+func count(n int, what string) string { return plural(n, what, what+"s") }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// listed joins words: a, b and c.
+func listed(words []string) string {
+	if n := len(words); n > 1 {
+		return strings.Join(words[:n-1], ", ") + " and " + words[n-1]
+	}
+	return strings.Join(words, "")
+}
