@@ -139,5 +139,29 @@ func TestParseListsAndCounters(t *testing.T) {
 		"ok append a", "ok add -2→7", "fail add 3 ✗", "info add 4", "ok append 5", "ok get [1,2]",
 	}, labels)
 	_, err = Parse("p0: |- take 5 -|")
-	require.ErrorContains(t, err, "should be put, get, cas, append or add")
+	require.ErrorContains(t, err, "should be put, get, cas, append, add or txn")
+}
+
+func TestTransactionsAreDrawnAndParsed(t *testing.T) {
+	picture := "p0: |- txn {append k 5, get \"a b\" [1,2]} -|   |- txn {get 7 nil} ✗ -|   |- txn {append k x, get k ?} --- ···\n"
+	ops, err := Parse(picture)
+	require.NoError(t, err)
+	var labels []string
+	for _, op := range ops {
+		labels = append(labels, op.Label())
+	}
+	require.Equal(t, []string{`txn {append k 5, get "a b" [1,2]}`, "txn {get 7 ?} ✗", "txn {append k x, get k ?}"}, labels)
+	require.Equal(t, `[["append","k",5],["r","a b",null]]`, string(ops[0].Input))
+	require.Equal(t, `[["append","k",5],["r","a b",[1,2]]]`, string(ops[0].Output))
+	require.Equal(t, `[["r",7,null]]`, string(ops[1].Input))
+	again, err := Parse(Draw(ops, DrawOptions{}))
+	require.NoError(t, err)
+	for i, op := range again {
+		require.Equal(t, labels[i], op.Label())
+	}
+	for _, broken := range []string{"txn {put k 5}", "txn {get k", "txn {get k 5 get k 5}", "txn {append k}"} {
+		_, err := Parse("p0: |- " + broken + " -|")
+		require.Error(t, err, broken)
+	}
+	require.Equal(t, `txn [["r",1]]→[5]`, Op{F: "txn", Type: OK, Input: json.RawMessage(`[["r",1]]`), Output: json.RawMessage("[5]")}.Label())
 }

@@ -32,7 +32,7 @@ const (
 
 // Label names the operation as drawings and sentences do: put 9, get nil, cas 5→9, and
 // cas 5→9 ✗(7) for one that failed because the value was 7; append 5, and add 2→7 for one that left
-// 7. What the outcome leaves open is a "?".
+// 7; txn {append k1 5, get k2 nil} for a transaction. What the outcome leaves open is a "?".
 // Hostile text is quoted, so that a label has printable ASCII and the signs above in it, no more.
 func (op Op) Label() string {
 	verb := Verb(op.F)
@@ -46,6 +46,10 @@ func (op Op) Label() string {
 	case op.F == "cas":
 		if from, to, ok := CASValue(op.Input); ok {
 			return verb + " " + ValueLabel(from) + arrow + ValueLabel(to) + op.failure()
+		}
+	case op.F == "txn":
+		if label, ok := op.txnLabel(); ok {
+			return label
 		}
 	}
 	label := verb

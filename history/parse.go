@@ -22,9 +22,9 @@ const columnTime = time.Millisecond
 //	p2:                        |- cas 1→3 ✗(2) -|   |- put 4 ! -|
 //
 // Columns become milliseconds, counted from the left edge, the row's name included. Operations are
-// put, get, cas, append and add; values are JSON, nil, or plain words, which are strings. ✗ or ! marks one that
-// failed; a failed cas may tell the value that it found, and an add the sum that it left (add 2→7). "->" is read as the arrow. Rows of faults
-// and axes are skipped. Operations come in the order of their calls, with Index counting invocations
+// put, get, cas, append, add and txn {append k 1, get k [1]}; values are JSON, nil, or plain words, which are strings.
+// ✗ or ! marks one that failed; a failed cas may tell the value that it found, and an add the sum that it left
+// (add 2→7). "->" is read as the arrow. Rows of faults and axes are skipped. Operations come in the order of their calls, with Index counting invocations
 // and completions as a history would, and without a key.
 func Parse(drawing string) ([]Op, error) {
 	var p parser
@@ -61,7 +61,7 @@ var (
 	rowName  = regexp.MustCompile(`^\s*p(\d+)\b:?`)
 	axisRow  = regexp.MustCompile(`^\s*\d[\d.]*s(\s|$)`)
 	faultRow = regexp.MustCompile(`\.\.`)
-	labelRow = regexp.MustCompile(`^\s*(put|get|cas|append|add)\s`)
+	labelRow = regexp.MustCompile(`^\s*(put|get|cas|append|add|txn)\s`)
 )
 
 type parser struct {
@@ -223,8 +223,10 @@ func (p *parser) label(op *Op) (err error) {
 		if op.Input, err = p.value(); err == nil && (p.has(arrow) || p.has("->")) {
 			op.Output, err = p.value()
 		}
+	case p.has("txn {"):
+		err = p.txn(op)
 	default:
-		return errors.New("an operation should be put, get, cas, append or add")
+		return errors.New("an operation should be put, get, cas, append, add or txn")
 	}
 	if err != nil {
 		return err
@@ -271,7 +273,7 @@ func (p *parser) value() (json.RawMessage, error) {
 		return v, nil
 	}
 	word := rest
-	for _, end := range []string{" ", "|", arrow, "->", ")", failedMark, "!"} {
+	for _, end := range []string{" ", "|", arrow, "->", ")", ",", "}", failedMark, "!"} {
 		word, _, _ = strings.Cut(word, end)
 	}
 	if word == "" {
