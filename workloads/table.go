@@ -32,6 +32,7 @@ func Kinds() []Kind {
 		{"queue", "unique elements that go through first-in first-out queues, on a rotating set of keys", Queue},
 		{"lock", "locks with fencing tokens, which are acquired and released, on a rotating set of keys", Lock},
 		{"bank", "transfers between the accounts of banks, and reads of all accounts, on a rotating set of keys", Bank},
+		{"txn", "transactions that append unique elements to some lists and read some, on a rotating set of keys", Txn},
 		{"session", "the operations of register, judged for what each client sees alone: for reads in a weaker mode", Session},
 	}
 }

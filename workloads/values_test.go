@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"ordeal/history"
 )
 
 func TestValuesAreUniqueWithinAKey(t *testing.T) {
@@ -106,4 +108,30 @@ func TestTransfersGoBetweenTwoAccounts(t *testing.T) {
 	require.Len(t, kinds, 2)
 	require.Greater(t, kinds["read"], 2500)
 	require.Greater(t, kinds["transfer"], 3500)
+}
+
+func TestTransactionsAppendUniqueElements(t *testing.T) {
+	seen := map[string]bool{}
+	micros, appends := 0, 0
+	for _, client := range draw(Txn(Options{Keys: 3}), 8, 1000) {
+		for _, op := range client {
+			require.Equal(t, "txn", op.F)
+			require.Empty(t, op.Key)
+			parts, ok := history.MicroOps(op.Value)
+			require.True(t, ok)
+			require.LessOrEqual(t, len(parts), microsMax)
+			micros += len(parts)
+			for _, m := range parts {
+				if m.F == "append" {
+					appends++
+					at := string(m.Key) + " " + string(m.Value)
+					require.False(t, seen[at], "%s is appended twice", at)
+					seen[at] = true
+				}
+			}
+		}
+	}
+	require.Greater(t, micros, 8000*2)
+	require.Greater(t, appends, micros*4/10)
+	require.Less(t, appends, micros*6/10)
 }

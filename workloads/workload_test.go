@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,9 +48,30 @@ func TestAClientsOperationsAreItsOwn(t *testing.T) {
 		alone, among := draw(k.New(Options{Keys: 3}), 1, 2000), draw(k.New(Options{Keys: 3}), 4, 2000)
 		for i, op := range alone[0] {
 			require.Equal(t, op.F, among[0][i].F, "%s %d", k.Name, i)
-			require.Equal(t, number(t, op.Key)%3, number(t, among[0][i].Key)%3, "%s %d", k.Name, i)
+			mine, others := parts(op), parts(among[0][i])
+			require.Len(t, others, len(mine))
+			for j, part := range mine {
+				require.Equal(t, part.f, others[j].f, "%s %d", k.Name, i)
+				require.Equal(t, number(t, part.key)%3, number(t, others[j].key)%3, "%s %d", k.Name, i)
+			}
 		}
 	}
+}
+
+// part is what an operation does to one key.
+type part struct{ f, key string }
+
+// parts are an operation, or the micro-operations of a transaction.
+func parts(op history.Event) (all []part) {
+	micros, ok := history.MicroOps(op.Value)
+	if !ok || op.F != "txn" {
+		return []part{{op.F, op.Key}}
+	}
+	for _, m := range micros {
+		key, _ := strconv.Unquote(string(m.Key))
+		all = append(all, part{m.F, key})
+	}
+	return all
 }
 
 func number(t *testing.T, key string) int {
@@ -60,24 +82,28 @@ func number(t *testing.T, key string) int {
 
 func TestKeysRotateAndRetiredOnesAreLookedAt(t *testing.T) {
 	const keys = 2
-	look := map[string]string{"queue": "dequeue", "lock": "acquire"}
+	look := map[string]string{"queue": "dequeue", "lock": "acquire", "txn": "r"}
 	for _, k := range Kinds() {
 		sent, retired := map[string]int{}, 0
 		newest := [keys]int{}
+		var all []part
 		for _, op := range draw(k.New(Options{Keys: keys}), 1, 6000)[0] {
-			n := number(t, op.Key)
+			all = append(all, parts(op)...)
+		}
+		for _, p := range all {
+			n := number(t, p.key)
 			slot, turn := n%keys, n/keys
 			if turn < newest[slot] {
 				retired++
-				require.Equal(t, cmp.Or(look[k.Name], "read"), op.F, k.Name)
+				require.Equal(t, cmp.Or(look[k.Name], "read"), p.f, k.Name)
 				require.Equal(t, newest[slot]-1, turn, "only the last key of the slot")
 			}
 			newest[slot] = max(newest[slot], turn)
-			sent[op.Key]++
+			sent[p.key]++
 		}
 		require.Greater(t, len(sent), 12, k.Name)
-		require.Greater(t, retired, 6000*2/100, k.Name)
-		require.Less(t, retired, 6000*8/100, k.Name)
+		require.Greater(t, retired, len(all)*2/100, k.Name)
+		require.Less(t, retired, len(all)*8/100, k.Name)
 		for key, n := range sent {
 			require.LessOrEqual(t, n, opsPerKey*12/10, "%s %s", k.Name, key)
 		}
@@ -157,6 +183,8 @@ func (s *store) do(op *history.Op) {
 		op.Output = s.items[op.Key].value
 	case "transfer":
 		s.transfer(op)
+	case "txn":
+		s.txn(op)
 	default:
 		s.lock(op, now)
 	}
@@ -174,6 +202,21 @@ func (s *store) transfer(op *history.Op) {
 		s.put(op, fmt.Sprint(op.Key, "/", account), json.RawMessage(strconv.Itoa(balance+delta)))
 	}
 	op.Output = json.RawMessage("[" + s.balance(op.Key, t.From) + "," + s.balance(op.Key, t.To) + "]")
+}
+
+func (s *store) txn(op *history.Op) {
+	micros, _ := history.MicroOps(op.Input)
+	answers := make([][3]any, len(micros))
+	for i, m := range micros {
+		part := history.Op{F: m.F, Key: string(m.Key), Input: m.Value}
+		if m.F == "r" {
+			part.F, part.Input = "read", nil
+		}
+		s.do(&part)
+		answers[i] = [3]any{m.F, m.Key, part.Output}
+	}
+	op.Type = history.OK
+	op.Output, _ = json.Marshal(answers)
 }
 
 func (s *store) lock(op *history.Op, now item) {
@@ -237,16 +280,20 @@ func TestWhatIsForgottenIsMissed(t *testing.T) {
 		w := k.New(Options{Keys: 1})
 		forgotten := 0
 		ops := run(w, 1000, func(op history.Event, sent int) bool {
-			if forgotten == 0 && op.Key == "k1" {
+			if forgotten == 0 && slices.ContainsFunc(parts(op), func(p part) bool { return p.key == "k1" }) {
 				forgotten = sent
 				return true
 			}
 			return false
 		})
-		require.Greater(t, forgotten, opsPerKey)
 		v := judge(t, w, ops)
 		require.Equal(t, checker.Invalid, v.Status, k.Name)
-		require.Equal(t, "k0", v.Findings[0].Key)
+		if k.Name == "txn" {
+			require.Contains(t, v.Findings[0].Text, "k0")
+		} else {
+			require.Greater(t, forgotten, opsPerKey)
+			require.Equal(t, "k0", v.Findings[0].Key)
+		}
 
 		for at := 50; at < 1200; at += 120 {
 			w := k.New(Options{Keys: 2})
@@ -258,5 +305,5 @@ func TestWhatIsForgottenIsMissed(t *testing.T) {
 
 func TestUnknownWorkload(t *testing.T) {
 	_, err := New("nosuch", Options{Keys: 1})
-	require.ErrorContains(t, err, "known: register, append, counter, kv, set, queue, lock, bank, session")
+	require.ErrorContains(t, err, "known: register, append, counter, kv, set, queue, lock, bank, txn, session")
 }
