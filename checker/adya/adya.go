@@ -110,7 +110,9 @@ func unknown(reason string) checker.Verdict {
 }
 
 // broken is the verdict of a checker that has caught itself.
-func broken(err error) checker.Verdict { return unknown(err.Error()) }
+func broken(err error) checker.Verdict {
+	return checker.Verdict{Status: checker.Unknown, Reason: err.Error(), Broken: err}
+}
 
 // resolve finds the versions of all keys and what is wrong with them, and the answers that are none.
 func (j *judgement) resolve() {

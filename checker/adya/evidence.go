@@ -79,9 +79,12 @@ func (j *judgement) name(a *anomaly) {
 	case k == rw && l == rt && slices.Contains(j.keys[key].unseen, one.to):
 		a.rule = ruleLostAppend
 	case k == rw && (l == rw || l == ww) && key == two.label.key() && j.foundSame(key, one.from, one.to):
+		if j.txns[two.from].begin < j.txns[one.from].begin {
+			one, two = two, one
+		}
 		a.rule, a.key, a.cycle = ruleLostUpdate, key, nil
-		a.txns, a.base = []int32{one.from, one.to}, j.firstFound(key, one.from)
-		a.about = []element{j.appends(one.from, key)[0], j.appends(one.to, key)[0]}
+		a.txns, a.base = []int32{one.from, two.from}, j.firstFound(key, one.from)
+		a.about = []element{j.appends(one.from, key)[0], j.appends(two.from, key)[0]}
 	}
 }
 

@@ -87,7 +87,7 @@ func (j *judgement) internalText(a *anomaly, first, key string) string {
 	if len(a.reads) > 1 {
 		return fmt.Sprintf("%s after it had read %s.", text, j.listLabel(j.list(a.reads[1])))
 	}
-	return text + ", which is not what it appended by then behind what it found."
+	return text + ", which is not what it had found followed by what it had appended by then."
 }
 
 // cycleText is the sentence of a cycle.

@@ -280,7 +280,7 @@ func (v *resolver) forked(k int32, places []int32, to *versions) *anomaly {
 		}
 		one, two := v.owner[a.about[0]], v.owner[a.about[1]]
 		if one != two && found(one) && found(two) {
-			return &anomaly{rule: ruleLostUpdate, txns: []int32{one, two}, about: a.about, base: same, reads: a.reads}
+			return &anomaly{rule: ruleLostUpdate, txns: []int32{one, two}, about: a.about, base: same}
 		}
 		return a
 	}
