@@ -133,33 +133,46 @@ func (j *judgement) resolve() {
 	j.anomalies, j.ambiguous = v.anomalies, v.ambiguous
 }
 
+// cycleMax is the longest cycle that is told if real time gives a shorter one.
+const cycleMax = 4
+
 // cycles finds an anomaly in every component. A component that is one without real time is a violation whatever
-// the clocks say, so these come first; one that needs real time is reported where it has none of these.
+// the clocks say, so these come first; one that needs real time is told where it has none of these. Of more
+// components than are told no cycle is looked for.
 func (j *judgement) cycles(all *components, strict [][]int32) {
 	timeless := j.graph.components(only(ww, wr, rw), j.stop)
 	told := map[int32]bool{}
-	search := newCycleSearch(j.graph, j.txns, timeless.of, j.stop)
+	plain := newCycleSearch(j.graph, j.txns, timeless.of, j.stop)
+	timed := newCycleSearch(j.graph, j.txns, all.of, j.stop)
 	for _, c := range timeless.cyclic(j.graph.txns) {
 		told[all.of[c[0]]] = true
-		j.cycle(search, c, classes()[:4])
+		j.tell(func() (cycle, longer []step) {
+			if cycle = plain.find(c, classes()[:4]); len(cycle) <= cycleMax {
+				return cycle, nil
+			}
+			if other := timed.find(c, classes()[4:]); other != nil && len(other) < len(cycle) {
+				return other, cycle
+			}
+			return cycle, nil
+		})
 	}
-	search = newCycleSearch(j.graph, j.txns, all.of, j.stop)
 	for _, c := range strict {
 		if !told[all.of[c[0]]] {
-			j.cycle(search, c, classes()[4:])
+			j.tell(func() (cycle, longer []step) { return timed.find(c, classes()[4:]), nil })
 		}
 	}
 }
 
-// cycle finds the anomaly of one component. Of more components than are told, no cycle is looked for.
-func (j *judgement) cycle(s *cycleSearch, component []int32, classes []class) {
+// tell adds the anomaly of one component.
+func (j *judgement) tell(find func() (cycle, longer []step)) {
 	a := anomaly{}
 	if len(j.anomalies) < findingsMax {
-		cycle := s.find(component, classes)
+		cycle, longer := find()
 		if cycle == nil {
 			return // the time was over
 		}
 		a = j.cyclic(cycle)
+		a.longer = longer
 	}
 	j.anomalies = append(j.anomalies, a)
 }

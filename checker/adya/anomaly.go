@@ -29,6 +29,7 @@ type anomaly struct {
 	reads   []*micro  // reads that its sentence speaks of
 	base    int32     // of a lost update: the length of the list that both found
 	cycle   []step
+	longer  []step  // a cycle without real time, if the one that is told has it and is shorter
 	keys    []int32 // that the cycle goes through
 }
 

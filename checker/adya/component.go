@@ -11,24 +11,41 @@ type components struct {
 // components finds them with edges of some kinds (Tarjan, SIAM J. Comput. 1(2), 1972), without recursion, since
 // a run is a path of a million nodes. stop is asked from time to time.
 func (g *graph) components(use mask, stop func() bool) *components {
-	s := tarjan{graph: g, use: use, number: make([]int32, g.nodes), low: make([]int32, g.nodes), at: make([]int32, g.nodes)}
-	s.of = make([]int32, g.nodes)
+	s := newTarjan(g, use, nil, 0)
+	for v := range g.nodes {
+		if (v >= g.txns || g.in[v]) && s.number[v] == 0 {
+			s.visit(v, stop)
+		}
+	}
+	return &s.components
+}
+
+// parts are the components that a component, number within of those given, falls into with fewer kinds of edges.
+func (g *graph) parts(use mask, component, of []int32, within int32, stop func() bool) *components {
+	s := newTarjan(g, use, of, within)
+	for _, v := range component {
+		if s.number[v] == 0 {
+			s.visit(v, stop)
+		}
+	}
+	return &s.components
+}
+
+func newTarjan(g *graph, use mask, outer []int32, within int32) *tarjan {
+	s := &tarjan{graph: g, use: use, outer: outer, within: within}
+	s.number, s.low, s.at, s.of = make([]int32, g.nodes), make([]int32, g.nodes), make([]int32, g.nodes), make([]int32, g.nodes)
 	for i := range s.of {
 		s.of[i] = -1
 	}
-	for v := range g.nodes {
-		if v < g.txns && !g.in[v] || s.number[v] != 0 {
-			continue
-		}
-		s.visit(v, stop)
-	}
-	return &s.components
+	return s
 }
 
 type tarjan struct {
 	components
 	*graph
 	use    mask
+	outer  []int32 // if not nil, only nodes that are within in it are visited
+	within int32
 	visits int32
 	number []int32 // by node: of its visit, from 1; 0 before it
 	low    []int32 // by node: the number of the first open node that it is known to lead to
@@ -50,6 +67,7 @@ func (t *tarjan) visit(root int32, stop func() bool) {
 		switch {
 		case !more:
 			t.leave(v)
+		case t.outer != nil && t.outer[e.to] != t.within:
 		case t.number[e.to] == 0:
 			t.enter(e.to)
 		case t.of[e.to] < 0:

@@ -56,8 +56,14 @@ func newCycleSearch(g *graph, txns []txn, of []int32, stop func() bool) *cycleSe
 func (s *cycleSearch) find(component []int32, classes []class) []step {
 	for i := range classes {
 		c := &classes[i]
+		closing := s.closing(component, c.close)
+		if c.back.has(c.close) && len(closing) > 0 {
+			// Then an edge closes a cycle iff its ends are in one component with these edges alone.
+			part := s.parts(c.back, component, s.of, s.of[component[0]], s.stop)
+			closing = slices.DeleteFunc(closing, func(st step) bool { return part.of[st.from] != part.of[st.to] })
+		}
 		s.steps = searchSteps
-		if cycle := s.shortest(s.closing(component, c.close), c); cycle != nil {
+		if cycle := s.shortest(closing, c); cycle != nil {
 			return cycle
 		}
 	}

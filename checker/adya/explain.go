@@ -17,6 +17,9 @@ func (j *judgement) explain(a *anomaly) checker.Finding {
 	} else {
 		f.Text, f.Proof = j.plainText(a)
 	}
+	if a.longer != nil {
+		f.Text += fmt.Sprintf(" Without real time it takes %d transactions: %s.", len(a.longer), classOf(a.longer).rule)
+	}
 	involved := slices.Concat(a.txns, a.aborted)
 	slices.SortFunc(involved, func(x, y int32) int {
 		return cmp.Or(cmp.Compare(j.ops[x].Call, j.ops[y].Call), cmp.Compare(x, y))
