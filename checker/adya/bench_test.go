@@ -72,7 +72,8 @@ func (l load) history(seed uint64) []history.Op {
 			}
 			out = fmt.Appendf(out, `["r",%q,[%s]]`, key, list[min(1, len(list)):])
 		}
-		if op.Input = append(in, ']'); op.Type == history.OK {
+		op.Input = json.RawMessage(append(in, ']'))
+		if op.Type == history.OK {
 			op.Output = json.RawMessage(append(out, ']'))
 		}
 	}

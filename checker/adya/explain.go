@@ -117,7 +117,7 @@ func (j *judgement) cycleProof(a *anomaly) []string {
 	}
 	chain := ""
 	for i, st := range a.cycle {
-		proof = append(proof, fmt.Sprintf("%s, so %s came before %s.", j.why(a, st, number), number(st.from), number(st.to)))
+		proof = append(proof, fmt.Sprintf("%s, so %s came before %s.", j.why(st, number), number(st.from), number(st.to)))
 		switch {
 		case i == 0:
 			chain = fmt.Sprintf("%s came before %s", number(st.from), number(st.to))
@@ -131,7 +131,7 @@ func (j *judgement) cycleProof(a *anomaly) []string {
 }
 
 // why says why a step of a cycle is as it is.
-func (j *judgement) why(a *anomaly, st step, number func(int32) string) string {
+func (j *judgement) why(st step, number func(int32) string) string {
 	from, to, k := number(st.from), number(st.to), st.label.key()
 	if st.label.kind() == rt {
 		return fmt.Sprintf("%s had finished %s before %s began", from, span(j.txns[st.to].begin-j.txns[st.from].end), to)

@@ -32,6 +32,7 @@ type resolver struct {
 	owner     map[element]int32
 	aborted   map[element]int32
 	twice     map[element]int32 // appended by a second transaction too
+	shown     map[element]bool
 	anomalies []anomaly
 	ambiguous []ambiguity
 }
@@ -45,7 +46,8 @@ type ambiguity struct {
 }
 
 func newResolver(r *records) *resolver {
-	v := &resolver{records: r, owner: map[element]int32{}, aborted: map[element]int32{}, twice: map[element]int32{}}
+	v := &resolver{records: r, shown: map[element]bool{}}
+	v.owner, v.aborted, v.twice = map[element]int32{}, map[element]int32{}, map[element]int32{}
 	v.first = make([]int32, len(r.keys)+1)
 	for i := range r.micros {
 		v.first[r.micros[i].key+1]++
@@ -126,7 +128,7 @@ func (v *resolver) lists(places []int32, look func(m *micro, from int32) *anomal
 // impossible finds a read of what nobody appended (phantom), of what was appended by a transaction that failed
 // (Adya's G1a), or of one element twice.
 func (v *resolver) impossible(places []int32) *anomaly {
-	shown := map[element]bool{}
+	shown := v.shown
 	return v.lists(places, func(m *micro, from int32) *anomaly {
 		clear(shown)
 		for i := range from {
@@ -136,24 +138,23 @@ func (v *resolver) impossible(places []int32) *anomaly {
 			e := v.at(m, i)
 			owner, owned := v.owner[e]
 			_, twice := v.twice[e]
+			if owned && (!shown[e] || twice) {
+				shown[e] = true
+				continue
+			}
+			a := &anomaly{rule: rulePhantom, about: []element{e}, txns: []int32{m.txn}, reads: []*micro{m}}
 			aborted, failed := v.aborted[e]
-			a := &anomaly{about: []element{e}, txns: []int32{m.txn}, reads: []*micro{m}}
 			switch {
-			case !owned && failed:
+			case owned:
+				a.rule, a.txns = ruleDuplicate, append(a.txns, owner)
+			case failed:
 				a.rule, a.aborted = ruleAborted, []int32{aborted}
 				if i+1 < m.length {
 					a.rule = ruleDirtyUpdate
 					a.about = append(a.about, v.at(m, i+1))
 				}
-				return a
-			case !owned:
-				a.rule = rulePhantom
-				return a
-			case shown[e] && !twice:
-				a.rule, a.txns = ruleDuplicate, append(a.txns, owner)
-				return a
 			}
-			shown[e] = true
+			return a
 		}
 		return nil
 	})
@@ -196,14 +197,17 @@ func (v *resolver) internal(places []int32, to *versions) *anomaly {
 func (v *resolver) within(places []int32, to *versions) *anomaly {
 	var before *micro // the read before
 	var own []element // appended since, or since the transaction began
+	appends := slices.ContainsFunc(places, func(p int32) bool { return !v.micros[p].reads() })
 	for _, p := range places {
 		m := &v.micros[p]
 		if !m.reads() {
 			own = append(own, m.element)
 			continue
 		}
-		if a := v.contradiction(m, before, own); a != nil {
-			return a
+		if before != nil || appends {
+			if a := v.contradiction(m, before, own); a != nil {
+				return a
+			}
 		}
 		if before == nil {
 			to.readers = append(to.readers, reader{m.txn, m.length - int32(len(own))})
@@ -216,37 +220,38 @@ func (v *resolver) within(places []int32, to *versions) *anomaly {
 // contradiction tells whether m reads anything but what its transaction read before and has appended since; if it
 // has read nothing before, whether it reads its appends at the end and none that it is yet to do.
 func (v *resolver) contradiction(m, before *micro, own []element) *anomaly {
-	a := &anomaly{rule: ruleInternal, txns: []int32{m.txn}, reads: []*micro{m}}
 	base := m.length - int32(len(own))
 	if before != nil {
-		a.reads, base = append(a.reads, before), before.length
+		base = before.length
 	}
 	if base < 0 {
-		return a
+		return v.contradicted(m, before, base, 0)
 	}
 	for i := range max(m.length, base+int32(len(own))) {
-		var should, is []element // at most one
 		switch {
-		case i >= base && int(i-base) < len(own):
-			should = []element{own[i-base]}
-		case i < base && before != nil:
-			should = []element{v.at(before, i)}
-		case i < base && v.owner[v.at(m, i)] != m.txn:
-			continue
+		case i < m.length && i >= base && int(i-base) < len(own) && v.at(m, i) == own[i-base]:
+		case i < m.length && i < base && before != nil && v.at(m, i) == v.at(before, i):
+		case i < base && before == nil && v.owner[v.at(m, i)] != m.txn:
+		default:
+			return v.contradicted(m, before, base, i)
 		}
-		if i < m.length {
-			is = []element{v.at(m, i)}
-		}
-		if slices.Equal(should, is) {
-			continue
-		}
-		v.blame(a, slices.Concat(should, is))
-		for at := i; at < m.length && len(a.txns) < 2; at++ {
-			v.blame(a, []element{v.at(m, at)}) // who came between its own
-		}
-		return a
 	}
 	return nil
+}
+
+// contradicted is the anomaly of a read m that is wrong in place i.
+func (v *resolver) contradicted(m, before *micro, base, i int32) *anomaly {
+	a := &anomaly{rule: ruleInternal, txns: []int32{m.txn}, reads: []*micro{m}}
+	if before != nil {
+		a.reads = append(a.reads, before)
+		if i < base {
+			v.blame(a, []element{v.at(before, i)})
+		}
+	}
+	for ; i < m.length && len(a.txns) < 3; i++ {
+		v.blame(a, []element{v.at(m, i)}) // who came between, or instead
+	}
+	return a
 }
 
 // blame names those who appended elements.

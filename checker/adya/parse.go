@@ -133,8 +133,9 @@ func (p *parser) micro(in *text) (reason string) {
 		case !scalar:
 			return false
 		case n == 1:
-			ok = string(token) == `"append"` || string(token) == `"r"`
-			if string(token) == `"append"` {
+			f := string(canonical(token))
+			ok = f == `"append"` || f == `"r"`
+			if f == `"append"` {
 				m.length = isAppend
 			}
 		case n == 2:
@@ -215,21 +216,13 @@ func (p *parser) microAnswer(out *text, m *micro) bool {
 	from := len(p.shown)
 	whole := out.list(func() bool {
 		if n++; n == 3 && m.reads() && out.listNext() {
-			return out.list(func() bool {
-				token, ok := out.scalar()
-				if !ok {
-					return false
-				}
-				e, ok := p.element(token)
-				p.shown = append(p.shown, e)
-				return ok
-			})
+			return out.list(func() bool { return p.show(out) })
 		}
 		token, ok := out.scalar()
 		switch {
 		case !ok:
 		case n == 1:
-			ok = string(token) == want
+			ok = string(canonical(token)) == want
 		case n == 2:
 			ok = string(canonical(token)) == string(p.keys[m.key].name)
 		case n == 3 && m.reads():
@@ -245,6 +238,21 @@ func (p *parser) microAnswer(out *text, m *micro) bool {
 		m.length = int32(len(p.shown) - from)
 	}
 	return whole && n == 3
+}
+
+// show reads an element of a list that a read shows.
+func (p *parser) show(out *text) bool {
+	if n, ok := out.natural(); ok {
+		p.shown = append(p.shown, element(n))
+		return true
+	}
+	token, ok := out.scalar()
+	if !ok {
+		return false
+	}
+	e, ok := p.element(token)
+	p.shown = append(p.shown, e)
+	return ok
 }
 
 // shows compares the list that a read shows with its key's chain, which it may carry on.

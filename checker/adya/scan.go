@@ -77,6 +77,21 @@ func (t *text) scalar() (token []byte, ok bool) {
 	return token, len(token) > 0 && json.Valid(token)
 }
 
+// natural reads a number without a sign, if one is next that integer would read. It is what most elements are.
+func (t *text) natural() (n int64, ok bool) {
+	const digitsMax = 18
+	t.space()
+	from, i := t.i, t.i
+	for ; i < len(t.b) && t.b[i] >= '0' && t.b[i] <= '9'; i++ {
+		n = 10*n + int64(t.b[i]-'0')
+	}
+	if i == from || i-from > digitsMax || i == len(t.b) || !ends(t.b[i]) || t.b[from] == '0' && i-from > 1 {
+		return 0, false
+	}
+	t.i = i
+	return n, true
+}
+
 // ends tells whether c ends a number or a word.
 func ends(c byte) bool {
 	switch c {

@@ -71,7 +71,7 @@ func span(d time.Duration) string {
 	return strings.TrimSuffix(strconv.FormatFloat(n, 'f', digits, 64), ".0") + " " + name
 }
 
-func count(n int, what string) string { return plural(n, what, what+"s") }
+func counted(n int) string { return plural(n, "transaction", "transactions") }
 
 func plural(n int, one, many string) string {
 	if n == 1 {
