@@ -78,29 +78,16 @@ func (r *records) firstRead(t, k int32) *micro {
 	return nil
 }
 
-// extend finds the transactions whose appends nobody saw, and puts one of them in its place if that is known: it
-// found all that was ever seen, so its own appends come right behind. (A second such transaction has lost the
-// first one's update, which the edges will show.)
-func (v *resolver) extend(to *versions, places []int32) {
-	full := to.starts[len(to.starts)-1]
-	const placed, unplaced = 1, 2
-	state := make(map[int32]int, len(to.blocks))
+// hide finds the transactions whose appends nobody saw.
+func (v *resolver) hide(to *versions, places []int32) {
+	known := make(map[int32]bool, len(to.blocks))
 	for _, t := range to.blocks {
-		state[t] = placed
+		known[t] = true
 	}
 	for _, p := range places {
-		m := &v.micros[p]
-		if !m.reads() && state[m.txn] == 0 && v.txns[m.txn].outcome != history.Fail {
-			state[m.txn] = unplaced
+		if m := &v.micros[p]; !m.reads() && !known[m.txn] && v.txns[m.txn].outcome != history.Fail {
+			known[m.txn] = true
 			to.unseen = append(to.unseen, m.txn)
-		}
-	}
-	for _, r := range to.readers {
-		if r.found == full && state[r.txn] == unplaced {
-			to.unseen = slices.DeleteFunc(to.unseen, func(t int32) bool { return t == r.txn })
-			own := v.appends(r.txn, v.micros[places[0]].key)
-			to.blocks, to.starts = append(to.blocks, r.txn), append(to.starts, full+int32(len(own)))
-			return
 		}
 	}
 }

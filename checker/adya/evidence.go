@@ -1,15 +1,13 @@
 package adya
 
-import (
-	"slices"
-
-	"ordeal/history"
-)
+import "slices"
 
 // ruleLostAppend is a stale read of what no read ever shows.
 const ruleLostAppend = "lost append (G-single-realtime)"
 
-// cyclic makes an anomaly of a cycle: its transactions, and the readers without whom they would show nothing.
+// cyclic makes an anomaly of a cycle: its transactions, and the readers without whom they would show nothing. That a
+// transaction of unknown outcome has happened is shown by who makes it come before another: it read nothing itself,
+// and it never returned.
 func (j *judgement) cyclic(cycle []step) anomaly {
 	a := anomaly{rule: classOf(cycle).rule, cycle: rotate(cycle)}
 	for _, st := range a.cycle {
@@ -22,11 +20,6 @@ func (j *judgement) cyclic(cycle []step) anomaly {
 			j.witness(&a, st.label.key())
 		default:
 			a.concern(st.label.key())
-		}
-	}
-	for _, st := range a.cycle {
-		if j.txns[st.from].outcome == history.Info {
-			j.witness(&a, j.shownBy(st.from))
 		}
 	}
 	j.name(&a)
@@ -46,16 +39,6 @@ func (j *judgement) witness(a *anomaly, k int32) {
 	if m := j.keys[k].longest; m >= 0 {
 		a.add(j.micros[m].txn)
 	}
-}
-
-// shownBy is a key at which somebody saw an append of transaction t, which is in the graph for that alone.
-func (j *judgement) shownBy(t int32) int32 {
-	for i := j.txns[t].first; i < j.txns[t].last; i++ {
-		if k := j.micros[i].key; slices.Contains(j.keys[k].blocks, t) {
-			return k
-		}
-	}
-	return j.micros[j.txns[t].first].key
 }
 
 // rotate makes a cycle begin with what is easiest to follow: behind its step of real time, if it has one.

@@ -54,7 +54,7 @@ type edge struct {
 // Each edge is a necessity, and together they are sufficient: if a, b and c are transactions on key k,
 //
 //	ww  a's block is the one before b's in the list. Also: a's block is the last one, and nobody saw what b, which
-//	    happened, appended. Some reader saw a's block and not b's, so b's is behind a's. (Or a is that reader.)
+//	    happened, appended. Some reader saw a's block and not b's, so b's is behind a's.
 //	wr  b found a's block as the last one.
 //	rw  b found the list without c's block, which is the next one; or b found all that was ever seen, and nobody
 //	    saw c's. Had c come before b, b would have found it, since nothing takes an element away.

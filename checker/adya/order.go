@@ -81,7 +81,7 @@ func (v *resolver) resolve(k int32) versions {
 		wrong(v.forked(k, places, &result)) || wrong(v.split(k, &result)) || wrong(v.halfway(k, &result)) {
 		return versions{unfit: true}
 	}
-	v.extend(&result, places)
+	v.hide(&result, places)
 	return result
 }
 

@@ -102,6 +102,9 @@ func (p *parser) transaction(op *history.Op) (reason string) {
 	if op.Type != history.OK && op.Type != history.Fail {
 		t.outcome, t.end = history.Info, history.Never
 	}
+	if t.end < t.begin {
+		return "it returned before it was called"
+	}
 	in := text{b: op.Input}
 	if !in.list(func() bool { reason = p.micro(&in); return reason == "" }) || !in.ended() {
 		if reason == "" {
