@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"ordeal/checker"
+	"ordeal/checker/adya"
 	"ordeal/results"
 	"ordeal/workloads"
 )
@@ -25,7 +26,9 @@ func models() []judges {
 	for _, m := range checker.Models() {
 		all = append(all, judges{m.Name, func(b checker.Budget) checker.Checker { return checker.Linearizable(m, b) }})
 	}
-	return append(all, judges{"session", func(checker.Budget) checker.Checker { return checker.Sessions() }})
+	return append(all,
+		judges{"txn", adya.Transactions},
+		judges{"session", func(checker.Budget) checker.Checker { return checker.Sessions() }})
 }
 
 // Models are the names of the models that JudgeHistory knows; the first is the default.

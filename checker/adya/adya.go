@@ -66,6 +66,9 @@ func (j *judgement) judge(ops []history.Op) checker.Verdict {
 	if j.records, err = parse(ops, j.stop); err != nil {
 		return unknown(err.Error())
 	}
+	if j.stop() {
+		return j.late() // what was not parsed may have appended what others show
+	}
 	if need := j.bytes(); need > j.budget.Memory {
 		return unknown(fmt.Sprintf("%s would take %d MiB to judge, and the check may take %d MiB",
 			counted(len(ops)), need>>20, j.budget.Memory>>20))

@@ -12,7 +12,6 @@ import (
 // call is a transaction of a core: what it did to the keys that the core is about, with all elements struck from
 // the lists that others appended.
 type call struct {
-	maybe   bool // its outcome is unknown
 	strange bool
 	micros  []struct {
 		key   int
@@ -29,7 +28,7 @@ func (r *records) core(a *anomaly) []porcupine.Operation {
 	ops := make([]porcupine.Operation, 0, len(a.txns))
 	for _, t := range a.txns {
 		x := &r.txns[t]
-		c := &call{maybe: x.outcome == history.Info, strange: x.strange}
+		c := &call{strange: x.strange}
 		for i := x.first; i < x.last; i++ {
 			m := &r.micros[i]
 			key := slices.Index(keys, m.key)

@@ -43,7 +43,7 @@ func (j *judgement) plainText(a *anomaly) (text string, proof []string) {
 	about := func(i int) string { return j.label(a.about[i]) }
 	first := j.name1(a.txns[0])
 	if a.rule == ruleStrange {
-		return first + " was answered with what is no answer to it.", nil
+		return first + " was answered with what is no list.", nil
 	}
 	key := j.keyLabel(a.key)
 	switch a.rule {

@@ -14,7 +14,7 @@ import (
 )
 
 // FuzzTransactions: whatever a history says its transactions are, the checker does not crash and does not contradict
-// Porcupine, and it takes for a transaction what encoding/json does.
+// Porcupine, and it takes for a transaction and an answer what encoding/json does.
 func FuzzTransactions(f *testing.F) {
 	for _, lines := range []string{
 		`[["append","x",1],["r","y",null]]` + "\n" + `[["append","x",1],["r","y",[1,"a",true]]]`,
@@ -31,7 +31,7 @@ func FuzzTransactions(f *testing.F) {
 		for i := 0; i+1 < len(lines) && i < 16; i += 2 {
 			at := time.Duration(i)
 			ops = append(ops, history.Op{Index: i, Process: i, F: "txn", Type: history.OK, Call: at, Return: at + 3, Ended: at + 3, Input: lines[i], Output: lines[i+1]})
-			readable = readable && isTransaction(lines[i])
+			readable = readable && isTransaction(lines[i]) && repeats(lines[i], lines[i+1])
 		}
 		_, err := parse(ops, func() bool { return false })
 		require.Equal(t, readable, err == nil, "%v", err)

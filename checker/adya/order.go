@@ -32,7 +32,6 @@ type resolver struct {
 	owner     map[element]int32
 	aborted   map[element]int32
 	twice     map[element]int32 // appended by a second transaction too
-	shown     map[element]bool
 	anomalies []anomaly
 	ambiguous []ambiguity
 }
@@ -46,9 +45,7 @@ type ambiguity struct {
 }
 
 func newResolver(r *records) *resolver {
-	v := &resolver{records: r, shown: map[element]bool{}}
-	v.owner, v.aborted, v.twice = map[element]int32{}, map[element]int32{}, map[element]int32{}
-	v.first = make([]int32, len(r.keys)+1)
+	v := &resolver{records: r, first: make([]int32, len(r.keys)+1)}
 	for i := range r.micros {
 		v.first[r.micros[i].key+1]++
 	}
@@ -87,9 +84,8 @@ func (v *resolver) resolve(k int32) versions {
 
 // own finds who appended what.
 func (v *resolver) own(places []int32) {
-	clear(v.owner)
-	clear(v.aborted)
-	clear(v.twice)
+	// New maps, since clearing one takes as long as it was ever large, and keys are many.
+	v.owner, v.aborted, v.twice = make(map[element]int32, len(places)), map[element]int32{}, map[element]int32{}
 	for _, p := range places {
 		m := &v.micros[p]
 		switch {
@@ -128,9 +124,8 @@ func (v *resolver) lists(places []int32, look func(m *micro, from int32) *anomal
 // impossible finds a read of what nobody appended (phantom), of what was appended by a transaction that failed
 // (Adya's G1a), or of one element twice.
 func (v *resolver) impossible(places []int32) *anomaly {
-	shown := v.shown
 	return v.lists(places, func(m *micro, from int32) *anomaly {
-		clear(shown)
+		shown := make(map[element]bool, m.length)
 		for i := range from {
 			shown[v.at(m, i)] = true
 		}

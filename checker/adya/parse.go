@@ -1,6 +1,7 @@
 package adya
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -24,7 +25,7 @@ const elementText element = 1 << 62
 type txn struct {
 	first, last int32 // its micro-operations are micros[first:last]
 	outcome     history.Type
-	strange     bool          // it was answered with what is no answer to it
+	strange     bool          // a read of it shows what is no list
 	begin, end  time.Duration // end is history.Never if the outcome is unknown
 }
 
@@ -74,8 +75,9 @@ type parser struct {
 	shown  []element // the lists of one answer, one after the other
 }
 
-// parse reads transactions. An operation that is none is an *checker.OpError; an answer that is none makes a
-// transaction strange.
+// parse reads transactions, as many as it can until stop says so. An operation that is none is a *checker.OpError, and
+// so is one whose answer does not repeat it, since that is not even a record of what was asked. Where only what a read
+// shows is no list, it is the system that is wrong, and the transaction strange.
 func parse(ops []history.Op, stop func() bool) (*records, error) {
 	p := parser{records: records{ops: ops}, keyOf: map[string]int32{}, textOf: map[string]element{}}
 	if len(ops) > math.MaxInt32/8 {
@@ -113,7 +115,9 @@ func (p *parser) transaction(op *history.Op) (reason string) {
 		return reason
 	}
 	answered := op.Type == history.OK && p.answer(op.Output, p.micros[t.first:])
-	t.strange = op.Type == history.OK && !answered
+	if t.strange = op.Type == history.OK && !answered; t.strange && !repeats(op.Input, op.Output) {
+		return "its answer should repeat its micro-operations, with a list in each read"
+	}
 	if !answered {
 		kept := slices.DeleteFunc(p.micros[t.first:], func(m micro) bool { return m.reads() })
 		p.micros = p.micros[:int(t.first)+len(kept)]
@@ -208,6 +212,16 @@ func (p *parser) answer(output json.RawMessage, micros []micro) bool {
 		}
 	}
 	return true
+}
+
+// repeats tells whether an answer has the micro-operations of an invocation, whatever its reads show.
+func repeats(input, output json.RawMessage) bool {
+	in, _ := history.MicroOps(input)
+	out, ok := history.MicroOps(output)
+	same := func(a, b json.RawMessage) bool { return bytes.Equal(canonical(a), canonical(b)) }
+	return ok && slices.EqualFunc(in, out, func(a, b history.MicroOp) bool {
+		return a.F == b.F && same(a.Key, b.Key) && (a.F == "r" || same(a.Value, b.Value))
+	})
 }
 
 // microAnswer reads the answer to m: an append must be itself, a read shows a list, which is kept in p.shown.

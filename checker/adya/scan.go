@@ -3,6 +3,7 @@ package adya
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -137,15 +138,18 @@ func integer(token []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// canonical is one text for each value, as far as two texts may be the same value: strings lose their escapes.
-// Numbers are the same if they are written alike, as in a register.
+// canonical is one text for each value, however it is escaped. Numbers are the same if they are written alike, as in
+// a register.
 func canonical(token []byte) []byte {
-	if bytes.IndexByte(token, '\\') < 0 {
+	if !slices.ContainsFunc(token, func(c byte) bool { return c == '\\' || c >= utf8.RuneSelf }) {
 		return token
 	}
 	var plain string
-	if json.Unmarshal(token, &plain) != nil || strings.ContainsRune(plain, utf8.RuneError) {
-		return token // decoding might make different strings one
+	if !utf8.Valid(token) || json.Unmarshal(token, &plain) != nil {
+		return token
+	}
+	if strings.ContainsRune(plain, utf8.RuneError) && bytes.Contains(bytes.ToLower(token), []byte(`\ud`)) {
+		return token // half a character, or another half: decoding would make different strings one
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
