@@ -187,7 +187,7 @@ func (j *judgement) invalid() checker.Verdict {
 	unsure := 0
 	for i := range shown {
 		a := &shown[i]
-		ok, sure := confirm(j.core(a), len(a.concerns()), j.budget.Witness/time.Duration(len(shown)))
+		ok, sure := j.confirm(a, j.budget.Witness/time.Duration(len(shown)))
 		f := j.explain(a)
 		if !ok {
 			return broken(fmt.Errorf("the checker disagrees with Porcupine about %s, which is a bug in the checker: %s", counted(len(f.Ops)), f.Text))

@@ -101,6 +101,26 @@ func TestALongRun(t *testing.T) {
 	}
 }
 
+// TestALongCycle: each transaction misses what the next one appended, all at one moment.
+func TestALongCycle(t *testing.T) {
+	const n = 100_000
+	ops := make([]history.Op, n)
+	for i := range ops {
+		own, other := i, (i+1)%n
+		ops[i] = history.Op{Index: i, Process: i, F: "txn", Type: history.OK,
+			Input:  fmt.Appendf(nil, `[["append",%d,1],["r",%d,null]]`, own, other),
+			Output: fmt.Appendf(nil, `[["append",%d,1],["r",%d,[]]]`, own, other)}
+	}
+	v := Transactions(checker.Budget{}).Check(t.Context(), ops)
+	require.NoError(t, v.Broken)
+	require.Equal(t, checker.Invalid, v.Status)
+	require.Contains(t, v.Findings[0].Text, "100000 transactions have no order")
+	require.Less(t, len(v.Findings[0].Text), 1000)
+	ops[n-1].Output = fmt.Appendf(nil, `[["append",%d,1],["r",0,[1]]]`, n-1)
+	v = Transactions(checker.Budget{}).Check(t.Context(), ops)
+	require.Equal(t, checker.Valid, v.Status, v.Reason)
+}
+
 // BenchmarkTransactions tells the time per transaction, and what the check allocates and holds beside the history.
 func BenchmarkTransactions(b *testing.B) {
 	for _, l := range []load{

@@ -11,7 +11,7 @@ type components struct {
 // components finds them with edges of some kinds (Tarjan, SIAM J. Comput. 1(2), 1972), without recursion, since
 // a run is a path of a million nodes. stop is asked from time to time.
 func (g *graph) components(use mask, stop func() bool) *components {
-	s := newTarjan(g, use, nil, 0)
+	s := newTarjan(g, use)
 	for v := range g.nodes {
 		if (v >= g.txns || g.in[v]) && s.number[v] == 0 {
 			s.visit(v, stop)
@@ -20,19 +20,24 @@ func (g *graph) components(use mask, stop func() bool) *components {
 	return &s.components
 }
 
-// parts are the components that a component, number within of those given, falls into with fewer kinds of edges.
-func (g *graph) parts(use mask, component, of []int32, within int32, stop func() bool) *components {
-	s := newTarjan(g, use, of, within)
+// parts are the components that one of outer's falls into with fewer kinds of edges. They are good until the next
+// call: what was visited is cleared then, since a component is small and the graph is not.
+func (t *tarjan) parts(use mask, component, outer []int32, stop func() bool) *components {
+	for _, v := range t.visited {
+		t.number[v], t.at[v], t.of[v] = 0, 0, -1
+	}
+	t.visited, t.visits, t.count, t.order = t.visited[:0], 0, 0, t.order[:0]
+	t.use, t.outer, t.within = use, outer, outer[component[0]]
 	for _, v := range component {
-		if s.number[v] == 0 {
-			s.visit(v, stop)
+		if t.number[v] == 0 {
+			t.visit(v, stop)
 		}
 	}
-	return &s.components
+	return &t.components
 }
 
-func newTarjan(g *graph, use mask, outer []int32, within int32) *tarjan {
-	s := &tarjan{graph: g, use: use, outer: outer, within: within}
+func newTarjan(g *graph, use mask) *tarjan {
+	s := &tarjan{graph: g, use: use}
 	s.number, s.low, s.at, s.of = make([]int32, g.nodes), make([]int32, g.nodes), make([]int32, g.nodes), make([]int32, g.nodes)
 	for i := range s.of {
 		s.of[i] = -1
@@ -43,16 +48,17 @@ func newTarjan(g *graph, use mask, outer []int32, within int32) *tarjan {
 type tarjan struct {
 	components
 	*graph
-	use    mask
-	outer  []int32 // if not nil, only nodes that are within in it are visited
-	within int32
-	visits int32
-	number []int32 // by node: of its visit, from 1; 0 before it
-	low    []int32 // by node: the number of the first open node that it is known to lead to
-	at     []int32 // by node: the next of its edges
-	path   []int32 // from where the visit began to where it is
-	open   []int32 // visited, and not in a component yet
-	steps  int
+	use     mask
+	outer   []int32 // if not nil, only nodes that are within in it are visited
+	within  int32
+	visits  int32
+	visited []int32 // if outer is not nil
+	number  []int32 // by node: of its visit, from 1; 0 before it
+	low     []int32 // by node: the number of the first open node that it is known to lead to
+	at      []int32 // by node: the next of its edges
+	path    []int32 // from where the visit began to where it is
+	open    []int32 // visited, and not in a component yet
+	steps   int
 }
 
 func (t *tarjan) visit(root int32, stop func() bool) {
@@ -80,6 +86,9 @@ func (t *tarjan) enter(v int32) {
 	t.visits++
 	t.number[v], t.low[v] = t.visits, t.visits
 	t.path, t.open = append(t.path, v), append(t.open, v)
+	if t.outer != nil {
+		t.visited = append(t.visited, v)
+	}
 }
 
 // leave ends the visit of v. If it leads to nothing before it that is open, it and what is open behind it are a

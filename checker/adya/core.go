@@ -77,10 +77,13 @@ func (r *records) outside(a *anomaly, keys []int32) map[inKey]bool {
 	return outside
 }
 
-// confirm asks Porcupine whether a core has a serial order that keeps to real time. ok is false if it has one.
-// It knows nothing of dependencies. sure is false if the time was too short.
-func confirm(core []porcupine.Operation, keys int, limit time.Duration) (ok, sure bool) {
-	result := porcupine.CheckOperationsTimeout(machine(keys), core, limit)
+// confirm asks Porcupine whether an anomaly's core has a serial order that keeps to real time. ok is false if it has
+// one. It knows nothing of dependencies. sure is false if that would take too long.
+func (j *judgement) confirm(a *anomaly, limit time.Duration) (ok, sure bool) {
+	if len(a.cycle) > toldMax {
+		return true, false
+	}
+	result := porcupine.CheckOperationsTimeout(machine(len(a.concerns())), j.core(a), limit)
 	return result != porcupine.Ok, result != porcupine.Unknown
 }
 

@@ -38,6 +38,7 @@ const searchSteps = 5_000_000
 // cycleSearch looks for short cycles in a component.
 type cycleSearch struct {
 	*graph
+	tarjan *tarjan
 	txnOf  []txn
 	of     []int32 // the component of each node
 	seen   []int32 // by node: the number of the search that has seen it last
@@ -48,7 +49,7 @@ type cycleSearch struct {
 }
 
 func newCycleSearch(g *graph, txns []txn, of []int32, stop func() bool) *cycleSearch {
-	return &cycleSearch{graph: g, txnOf: txns, of: of, seen: make([]int32, g.nodes), parent: make([]edge, g.nodes), stop: stop}
+	return &cycleSearch{graph: g, tarjan: newTarjan(g, 0), txnOf: txns, of: of, seen: make([]int32, g.nodes), parent: make([]edge, g.nodes), stop: stop}
 }
 
 // find finds a cycle in a component, which has one: of the most damning class, and the shortest of that class, as
@@ -59,7 +60,7 @@ func (s *cycleSearch) find(component []int32, classes []class) []step {
 		closing := s.closing(component, c.close)
 		if c.back.has(c.close) && len(closing) > 0 {
 			// Then an edge closes a cycle iff its ends are in one component with these edges alone.
-			part := s.parts(c.back, component, s.of, s.of[component[0]], s.stop)
+			part := s.tarjan.parts(c.back, component, s.of, s.stop)
 			closing = slices.DeleteFunc(closing, func(st step) bool { return part.of[st.from] != part.of[st.to] })
 		}
 		s.steps = searchSteps

@@ -5,11 +5,21 @@ import "slices"
 // ruleLostAppend is a stale read of what no read ever shows.
 const ruleLostAppend = "lost append (G-single-realtime)"
 
+// toldMax is the longest cycle that is told step by step, and that Porcupine is asked about. Of a longer one, which
+// only so many clients at a time can make, the first transactions stand for all.
+const toldMax = 64
+
 // cyclic makes an anomaly of a cycle: its transactions, and the readers without whom they would show nothing. That a
 // transaction of unknown outcome has happened is shown by who makes it come before another: it read nothing itself,
 // and it never returned.
 func (j *judgement) cyclic(cycle []step) anomaly {
 	a := anomaly{rule: classOf(cycle).rule, cycle: rotate(cycle)}
+	if len(cycle) > toldMax {
+		for _, st := range a.cycle[:toldMax] {
+			a.add(st.from)
+		}
+		return a
+	}
 	for _, st := range a.cycle {
 		a.add(st.from)
 	}

@@ -101,15 +101,21 @@ func (j *judgement) cycleText(a *anomaly) string {
 		return fmt.Sprintf("%s read %s without the %s that %s had appended and finished %s before.", j.name1(reader), j.keyLabel(k),
 			j.label(j.appends(writer, k)[0]), j.name1(writer), span(j.txns[reader].begin-j.txns[writer].end))
 	}
-	names := make([]string, len(a.cycle))
-	for i, st := range a.cycle {
-		names[i] = j.name1(st.from)
+	var names []string
+	for _, st := range a.cycle[:min(len(a.cycle), toldMax)] {
+		names = append(names, j.name1(st.from))
+	}
+	if n := len(a.cycle); n > toldMax {
+		return fmt.Sprintf("%d transactions have no order: each came before the next, and the last before the first. Three that follow each other are %s.", n, listed(names[:3]))
 	}
 	return fmt.Sprintf("%s have no order: each came before the next, and the last before the first.", listed(names))
 }
 
 // cycleProof is why each transaction of a cycle came before the next.
 func (j *judgement) cycleProof(a *anomaly) []string {
+	if len(a.cycle) > toldMax {
+		return nil
+	}
 	number := func(t int32) string { return fmt.Sprintf("T%d", slices.Index(a.txns, t)+1) }
 	var proof []string
 	for i, t := range a.txns {
