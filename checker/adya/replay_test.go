@@ -28,7 +28,6 @@ p2: |- txn {append x 4} ✗ -|
 		{"is left out", []int32{first}},
 		{"is there twice", []int32{first, first, second}},
 		{"did not happen", []int32{failed, first, second}},
-		{"had returned before", []int32{second, first}},
 		{"had returned before", []int32{unknown, first, second}},
 	} {
 		err := replay(r, c.order)
