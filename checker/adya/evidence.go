@@ -32,7 +32,7 @@ func (j *judgement) cyclic(cycle []step) anomaly {
 			a.concern(st.label.key())
 		}
 	}
-	j.name(&a)
+	j.nickname(&a)
 	return a
 }
 
@@ -57,8 +57,8 @@ func rotate(cycle []step) []step {
 	return slices.Concat(cycle[i+1:], cycle[:i+1])
 }
 
-// name gives a cycle of two a name of its own, if it has one.
-func (j *judgement) name(a *anomaly) {
+// nickname gives a cycle of two a name of its own, if it has one.
+func (j *judgement) nickname(a *anomaly) {
 	if len(a.cycle) != 2 {
 		return
 	}

@@ -36,48 +36,47 @@ func (j *judgement) explain(a *anomaly) checker.Finding {
 	return f
 }
 
-func (j *judgement) name1(t int32) string { return nameOp(j.ops[t]) }
-
 // plainText is the sentence of an anomaly without a cycle, and its proof where the sentence is none.
 func (j *judgement) plainText(a *anomaly) (text string, proof []string) {
 	about := func(i int) string { return j.label(a.about[i]) }
-	first := j.name1(a.txns[0])
+	name := func(t int32) string { return j.name(t, a.concerns()) }
+	first := name(a.txns[0])
 	if a.rule == ruleStrange {
-		return first + " was answered with what is no list.", nil
+		return j.name(a.txns[0], nil) + " was answered with what is no list.", nil
 	}
 	key := j.keyLabel(a.key)
 	switch a.rule {
 	case rulePhantom:
 		return fmt.Sprintf("%s shows %s in %s; nobody ever appended %s.", first, about(0), key, about(0)), nil
 	case ruleAborted:
-		return fmt.Sprintf("%s shows %s in %s, but %s was answered as not applied.", first, about(0), key, j.name1(a.aborted[0])), nil
+		return fmt.Sprintf("%s shows %s in %s, but %s was answered as not applied.", first, about(0), key, name(a.aborted[0])), nil
 	case ruleDirtyUpdate:
-		return fmt.Sprintf("%s shows %s in %s with %s behind it, but %s was answered as not applied.", first, about(0), key, about(1), j.name1(a.aborted[0])), nil
+		return fmt.Sprintf("%s shows %s in %s with %s behind it, but %s was answered as not applied.", first, about(0), key, about(1), name(a.aborted[0])), nil
 	case ruleDuplicate:
-		return fmt.Sprintf("%s shows %s twice in %s, though it was appended once, by %s.", first, about(0), key, j.name1(a.txns[1])), nil
+		return fmt.Sprintf("%s shows %s twice in %s, though it was appended once, by %s.", first, about(0), key, name(a.txns[1])), nil
 	case ruleIntermediate:
 		reader, writer := a.reads[0].txn, a.txns[1]
 		if a.txns[0] != reader {
 			writer = a.txns[0]
 		}
 		return fmt.Sprintf("%s shows %s in %s without the %s that %s appended with it: it saw a transaction half done.",
-			j.name1(reader), about(0), key, about(1), j.name1(writer)), nil
+			name(reader), about(0), key, about(1), name(writer)), nil
 	case ruleDirtyWrite:
 		return fmt.Sprintf("%s appended between %s and %s, which %s appended to %s together, as %s shows.",
-			j.name1(a.txns[1]), about(0), about(2), first, key, j.name1(a.reads[0].txn)), nil
+			name(a.txns[1]), about(0), about(2), first, key, name(a.reads[0].txn)), nil
 	case ruleReordered:
 		return fmt.Sprintf("%s shows %s in %s where %s should be first, as %s appended them.",
-			j.name1(a.reads[0].txn), about(0), key, about(1), first), nil
+			name(a.reads[0].txn), about(0), key, about(1), first), nil
 	case ruleIncompatible:
 		one, two := a.reads[0], a.reads[1]
-		return fmt.Sprintf("%s shows %s in %s where %s shows %s.", j.name1(one.txn), about(0), key, j.name1(two.txn), about(1)),
+		return fmt.Sprintf("%s shows %s in %s where %s shows %s.", name(one.txn), about(0), key, name(two.txn), about(1)),
 			[]string{"A list only grows at its end, so of two reads one shows the beginning of what the other shows. Neither does."}
 	case ruleLostUpdate:
 		found := j.listLabel(j.list(j.firstRead(a.txns[0], a.key))[:a.base])
-		return fmt.Sprintf("%s and %s both found %s as %s and appended to it, so one of them has not seen the other's.", first, j.name1(a.txns[1]), key, found),
+		return fmt.Sprintf("%s and %s both found %s as %s and appended to it, so one of them has not seen the other's.", first, name(a.txns[1]), key, found),
 			[]string{
-				fmt.Sprintf("If %s had come first, %s would have found %s in %s.", first, j.name1(a.txns[1]), about(0), key),
-				fmt.Sprintf("If %s had come first, %s would have found %s in %s.", j.name1(a.txns[1]), first, about(1), key),
+				fmt.Sprintf("If %s had come first, %s would have found %s in %s.", first, name(a.txns[1]), about(0), key),
+				fmt.Sprintf("If %s had come first, %s would have found %s in %s.", name(a.txns[1]), first, about(1), key),
 			}
 	default:
 		return j.internalText(a, first, key), nil
@@ -98,12 +97,12 @@ func (j *judgement) cycleText(a *anomaly) string {
 	if len(a.cycle) == 2 && a.cycle[1].label.kind() == rt && a.cycle[0].label.kind() == rw {
 		reader, writer := a.cycle[0].from, a.cycle[0].to
 		k := a.cycle[0].label.key()
-		return fmt.Sprintf("%s read %s without the %s that %s had appended and finished %s before.", j.name1(reader), j.keyLabel(k),
-			j.label(j.appends(writer, k)[0]), j.name1(writer), span(j.txns[reader].begin-j.txns[writer].end))
+		return fmt.Sprintf("%s read %s without the %s that %s had appended and finished %s before.", j.name(reader, a.keys), j.keyLabel(k),
+			j.label(j.appends(writer, k)[0]), j.name(writer, a.keys), span(j.txns[reader].begin-j.txns[writer].end))
 	}
 	var names []string
 	for _, st := range a.cycle[:min(len(a.cycle), toldMax)] {
-		names = append(names, j.name1(st.from))
+		names = append(names, j.name(st.from, a.keys))
 	}
 	if n := len(a.cycle); n > toldMax {
 		return fmt.Sprintf("%d transactions have no order: each came before the next, and the last before the first. Three that follow each other are %s.", n, listed(names[:3]))
@@ -119,7 +118,7 @@ func (j *judgement) cycleProof(a *anomaly) []string {
 	number := func(t int32) string { return fmt.Sprintf("T%d", slices.Index(a.txns, t)+1) }
 	var proof []string
 	for i, t := range a.txns {
-		proof = append(proof, fmt.Sprintf("T%d is %s.", i+1, j.name1(t)))
+		proof = append(proof, fmt.Sprintf("T%d is %s.", i+1, j.name(t, a.keys)))
 	}
 	chain := ""
 	for i, st := range a.cycle {
@@ -182,5 +181,5 @@ func (j *judgement) foundLabel(t, k int32) string {
 // doubt says why an element that was appended twice leaves the verdict open, and what would have decided it.
 func (j *judgement) doubt(d ambiguity) string {
 	return fmt.Sprintf("%s is appended to %s by %s and by %s, and is read: the order of appends is only known if elements are unique within a key",
-		j.label(d.element), j.keyLabel(d.key), j.name1(d.one), j.name1(d.two))
+		j.label(d.element), j.keyLabel(d.key), j.name(d.one, []int32{d.key}), j.name(d.two, []int32{d.key}))
 }

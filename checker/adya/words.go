@@ -1,8 +1,10 @@
 package adya
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,13 +12,40 @@ import (
 	"ordeal/history"
 )
 
-// nameOp is how sentences call a transaction.
-func nameOp(op history.Op) string {
-	name := op.Label() + " by p" + strconv.Itoa(op.Process)
+// name is how sentences call a transaction: by what it did to the keys that they are about, if to any.
+func (r *records) name(t int32, keys []int32) string {
+	op := r.ops[t]
+	var less bool
+	op.Output, _ = r.about(op.Output, keys)
+	op.Input, less = r.about(op.Input, keys)
+	name := op.Label()
+	if end := strings.LastIndexByte(name, '}'); less && end >= 0 {
+		name = name[:end] + ", …" + name[end:]
+	}
+	name += " by p" + strconv.Itoa(op.Process)
 	if op.Node != "" {
 		name += " via " + history.Word(op.Node)
 	}
 	return name
+}
+
+// about are the micro-operations on keys of all those in value; less tells whether that is less, and not nothing.
+func (r *records) about(value json.RawMessage, keys []int32) (some json.RawMessage, less bool) {
+	var triples [][3]any
+	all, _ := history.MicroOps(value)
+	for _, m := range all {
+		if slices.ContainsFunc(keys, func(k int32) bool { return bytes.Equal(canonical(m.Key), r.keys[k].name) }) {
+			triples = append(triples, [3]any{m.F, m.Key, m.Value})
+		}
+	}
+	if len(triples) == 0 || len(triples) == len(all) {
+		return value, false
+	}
+	some, err := json.Marshal(triples)
+	if err != nil {
+		return value, false // it was JSON before
+	}
+	return some, true
 }
 
 // raw is the JSON of an element.
