@@ -138,7 +138,10 @@ func judgeHistory(c *cobra.Command, path, model string, budget checker.Budget) (
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s  %d ok, %d fail, %d info  %s\n", verdict.Status, verdict.Ops.OK, verdict.Ops.Fail, verdict.Ops.Info, verdict.Reason)
 	for _, f := range verdict.Findings {
-		fmt.Fprintf(&text, "%q: %s\n  %s\n", f.Key, f.Rule, f.Text)
+		if f.Key != "" {
+			fmt.Fprintf(&text, "%q: ", f.Key)
+		}
+		fmt.Fprintf(&text, "%s\n  %s\n", f.Rule, f.Text)
 	}
 	return verdict, text.String(), nil
 }
