@@ -32,6 +32,7 @@ func TestTable(t *testing.T) {
 		"send-before-save":         "B",
 		"sessions-not-in-snapshot": "A",
 		"snapshot-skips-wait":      "B",
+		"txn-reads-at-propose":     "A",
 		"unknown-as-failed":        "A",
 		"vote-not-saved":           "B",
 		"wiped-disk-same-id":       "A",
