@@ -97,7 +97,7 @@ func (j *judgement) cycleText(a *anomaly) string {
 	if len(a.cycle) == 2 && a.cycle[1].label.kind() == rt && a.cycle[0].label.kind() == rw {
 		reader, writer := a.cycle[0].from, a.cycle[0].to
 		k := a.cycle[0].label.key()
-		return fmt.Sprintf("%s read %s without the %s that %s had appended and finished %s before.", j.name(reader, a.keys), j.keyLabel(k),
+		return fmt.Sprintf("%s read %s without the %s of %s, which had finished %s before.", j.name(reader, a.keys), j.keyLabel(k),
 			j.label(j.appends(writer, k)[0]), j.name(writer, a.keys), span(j.txns[reader].begin-j.txns[writer].end))
 	}
 	var names []string

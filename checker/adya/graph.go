@@ -51,17 +51,22 @@ type edge struct {
 
 // graph has a node for every transaction, one for every key with unseen appends, and nodes of time.
 //
-// Each edge is a necessity, and together they are sufficient: if a, b and c are transactions on key k,
+// Each edge is a necessity, in whatever order the transactions were done: a transaction is done at one moment, and
+// nothing takes an element away or puts one anywhere but at the end. If a, b and c are transactions on key k,
 //
-//	ww  a's block is the one before b's in the list. Also: a's block is the last one, and nobody saw what b, which
-//	    happened, appended. Some reader saw a's block and not b's, so b's is behind a's.
-//	wr  b found a's block as the last one.
-//	rw  b found the list without c's block, which is the next one; or b found all that was ever seen, and nobody
-//	    saw c's. Had c come before b, b would have found it, since nothing takes an element away.
+//	ww  a's block is the one before b's in the list. So a appended first.
+//	    Or a's block is the last that the longest read shows, and b, which happened, has one that no read shows. The
+//	    longest reader, which may be a itself, did not find b's, so b comes after it, and it does not come before a.
+//	wr  b found a's block as the last one. So a came before; b's own appends do not count as found.
+//	rw  b found the list without c's block, which is the next one; or b found all that was ever seen, and c, which
+//	    happened, has a block that no read shows. Had c come before b, b would have found it.
+//	rt  a had returned before b was called. What has an unknown outcome never returns.
 //
-// A transaction of unknown outcome has edges only if a read shows an element of it, so that it happened. One that
-// nobody saw can be left out of any order, since no answer depends on it. Blocks further off follow by ww. So in
-// any order that keeps to all edges every reader finds just what it found, which replay.go makes sure of.
+// That a transaction happened is told by its answer, or by a read that shows an element of it. Of the others, which
+// have an unknown outcome and were seen by nobody, no answer depends on any: they are left out, and have no edges.
+//
+// Together the edges are sufficient: blocks further off follow by ww, so in any order that keeps to all of them every
+// reader finds just what it found. That is not believed, but replayed.
 //
 // Edges of real time would be as many as pairs of transactions. Instead there is a chain of moments: each
 // transaction leads to the first moment after its return, each moment to the next one, and to the transactions

@@ -71,3 +71,9 @@ func TestWhatWasNotReadConvictsNobody(t *testing.T) {
 	v := Transactions(checker.Budget{}).Check(ctx, answered([2]string{`[["r","x",null]]`, `[["r","x",[1]]]`}, [2]string{`[["append","x",1]]`, `[["append","x",1]]`}))
 	require.Equal(t, checker.Unknown, v.Status, v.Reason)
 }
+
+func TestWhatDoesNotFitIsNotJudged(t *testing.T) {
+	v := Transactions(checker.Budget{Memory: 1}).Check(t.Context(), answered([2]string{`[["r","x",null]]`, `[["r","x",[1]]]`}))
+	require.Equal(t, checker.Unknown, v.Status)
+	require.Contains(t, v.Reason, "the check may take 0 MiB")
+}
