@@ -55,15 +55,16 @@ type edge struct {
 // nothing takes an element away or puts one anywhere but at the end. If a, b and c are transactions on key k,
 //
 //	ww  a's block is the one before b's in the list. So a appended first.
-//	    Or a's block is the last that the longest read shows, and b, which happened, has one that no read shows. The
-//	    longest reader, which may be a itself, did not find b's, so b comes after it, and it does not come before a.
+//	    Or a's block is the last that the longest read shows, and b has one that no read shows. The longest reader,
+//	    which may be a itself, did not find b's, so b comes after it, and it does not come before a.
 //	wr  b found a's block as the last one. So a came before; b's own appends do not count as found.
-//	rw  b found the list without c's block, which is the next one; or b found all that was ever seen, and c, which
-//	    happened, has a block that no read shows. Had c come before b, b would have found it.
+//	rw  b found the list without c's block, which is the next one; or b found all that was ever seen, and c has a block
+//	    that no read shows. Had c come before b, b would have found it.
 //	rt  a had returned before b was called. What has an unknown outcome never returns.
 //
-// That a transaction happened is told by its answer, or by a read that shows an element of it. Of the others, which
-// have an unknown outcome and were seen by nobody, no answer depends on any: they are left out, and have no edges.
+// A transaction of unknown outcome that nobody saw may not have happened. No edge leads on from it: it reads nothing
+// and never returns, and no append is known to follow one that no read shows. So it is on no cycle, and it can come last in an
+// order, which is as good as never.
 //
 // Together the edges are sufficient: blocks further off follow by ww, so in any order that keeps to all of them every
 // reader finds just what it found. That is not believed, but replayed.
@@ -75,7 +76,7 @@ type graph struct {
 	txns    int32  // nodes [0,txns) are transactions
 	moments int32  // nodes [moments,nodes) are moments
 	nodes   int32  //
-	in      []bool // by transaction: it happened, as far as anyone can tell
+	in      []bool // by transaction: it did not fail
 	first   []int32
 	edges   []edge
 	done    []int32 // by transaction: the moment after it; -1 if there is none
@@ -87,16 +88,10 @@ type graph struct {
 func newGraph(r *records, keys []versions) *graph {
 	g := &graph{txns: int32(len(r.txns)), in: make([]bool, len(r.txns))}
 	for i := range r.txns {
-		g.in[i] = r.txns[i].outcome == history.OK
-	}
-	for k := range keys {
-		for _, t := range keys[k].blocks {
-			g.in[t] = true
-		}
+		g.in[i] = r.txns[i].outcome != history.Fail
 	}
 	g.moments = g.txns
 	for k := range keys {
-		keys[k].unseen = slices.DeleteFunc(keys[k].unseen, func(t int32) bool { return !g.in[t] })
 		if len(keys[k].unseen) > 0 {
 			g.moments++
 		}
@@ -130,10 +125,10 @@ func (g *graph) depend(keys []versions, add func(from int32, e edge)) {
 			if at > 0 {
 				add(v.blocks[at-1], edge{r.txn, labelOf(wr, key)})
 			}
-			switch {
-			case at < n && v.blocks[at] != r.txn:
+			switch { // each edge may lead back to where it came from, and is then on no cycle of two transactions
+			case at < n:
 				add(r.txn, edge{v.blocks[at], labelOf(rw, key)})
-			case at == n && len(v.unseen) > 0:
+			case len(v.unseen) > 0:
 				add(r.txn, edge{aux, labelOf(rw, key)})
 			}
 		}

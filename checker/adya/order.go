@@ -16,7 +16,7 @@ type versions struct {
 	blocks  []int32 // transactions in the order of their blocks
 	starts  []int32 // of each block in the list, and behind the last the list's length
 	readers []reader
-	unseen  []int32 // transactions whose appends no read shows; those of unknown outcome only if other reads show them
+	unseen  []int32 // transactions whose appends no read shows
 	longest int32   // the read that shows the most, as a place in micros; -1 if all found nothing
 	unfit   bool    // something is wrong with the key, so it gives no edges
 }

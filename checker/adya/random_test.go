@@ -3,6 +3,7 @@ package adya
 import (
 	"encoding/json"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -193,6 +194,7 @@ func serial(t *testing.T, ops []history.Op) bool {
 		}
 		calls = append(calls, porcupine.Operation{ClientId: op.Index, Input: micros, Call: int64(op.Call), Return: int64(op.Return)})
 	}
+	seed := maphash.MakeSeed()
 	result := porcupine.CheckOperationsTimeout(porcupine.Model{
 		Init: func() any { return state{} },
 		Step: func(before, input, _ any) (bool, any) {
@@ -207,6 +209,7 @@ func serial(t *testing.T, ops []history.Op) bool {
 			}
 			return true, lists
 		},
+		Hash: func(lists any) uint64 { return maphash.Comparable(seed, lists) },
 	}, calls, time.Minute)
 	require.NotEqual(t, porcupine.Unknown, result)
 	return result == porcupine.Ok
