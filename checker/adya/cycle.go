@@ -204,21 +204,28 @@ func (s *cycleSearch) trace(st step) []step {
 func (s *cycleSearch) shorten(cycle []step) []step {
 	for i := 0; i < len(cycle) && len(cycle) > 2; {
 		a, b := cycle[i], cycle[(i+1)%len(cycle)]
-		k, l := a.label.kind(), b.label.kind()
-		merged, ok := a.label, a.label.key() == b.label.key() && k != rt && l != rt && (k == ww || k == rw && l == ww)
-		if k == ww {
-			merged = b.label
-			ok = ok && l != rw
-		}
+		past, ok := passing(a.label, b.label)
 		if !ok {
 			i++
 			continue
 		}
-		cycle[i] = step{a.from, b.to, merged}
+		cycle[i] = step{a.from, b.to, past}
 		cycle = slices.Delete(cycle, (i+1)%len(cycle), (i+1)%len(cycle)+1)
 		i = 0
 	}
 	return cycle
+}
+
+// passing is the one edge that says as much as two, one behind the other, if there is one.
+func passing(a, b label) (past label, ok bool) {
+	switch k, l := a.kind(), b.kind(); {
+	case a.key() != b.key():
+		return 0, false
+	case l == ww && (k == ww || k == rw):
+		return a, true
+	default:
+		return b, k == ww && l == wr
+	}
 }
 
 // classOf is the class of a cycle, by the edges that it turned out to have.
