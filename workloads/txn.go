@@ -34,7 +34,7 @@ func Txn(o Options) Workload {
 				}
 			}
 		},
-		Checkers: []checker.Checker{adya.Transactions(checker.Budget{})},
+		Checkers: []checker.Checker{adya.Transactions(o.Budget)},
 	}
 }
 

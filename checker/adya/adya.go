@@ -27,10 +27,11 @@ import (
 // and ["r",k,null]; when ok the reads show lists, or null for an absent key, which is the empty list. One that
 // failed did not happen, so that nobody may see its appends; one of unknown outcome did if somebody did.
 //
-// Of the budget it keeps to Time, Memory and Witness.
+// Of the budget it keeps to Time, Memory and Witness. Porcupine judges beside it what has an order and few
+// transactions, within the time that CrossCheck says.
 func Transactions(b checker.Budget) checker.Checker {
-	b.Time, b.Memory = cmp.Or(b.Time, time.Minute), cmp.Or(b.Memory, 1<<30)
-	return transactions{budget: checker.Budget{Time: b.Time, Memory: b.Memory, Witness: cmp.Or(b.Witness, 2*time.Second)}}
+	b.Time, b.Memory, b.Witness = cmp.Or(b.Time, time.Minute), cmp.Or(b.Memory, 1<<30), cmp.Or(b.Witness, 2*time.Second)
+	return transactions{budget: b}
 }
 
 type transactions struct{ budget checker.Budget }
@@ -46,7 +47,8 @@ func (c transactions) Check(ctx context.Context, ops []history.Op) checker.Verdi
 	defer cancel()
 	j := judgement{budget: c.budget, stop: func() bool { return timed.Err() != nil }}
 	v := j.judge(ops)
-	v.Checker, v.Engine, v.Elapsed = c.Name(), "cycles", time.Since(start)
+	v.Checker, v.Elapsed = c.Name(), time.Since(start)
+	v.Engine = cmp.Or(v.Engine, "cycles")
 	return v
 }
 
@@ -94,7 +96,11 @@ func (j *judgement) judge(ops []history.Op) checker.Verdict {
 	if err := replay(j.records, order); err != nil {
 		return broken(fmt.Errorf("the order of %s that the graph gives is none, which is a bug in the checker: %w", counted(len(order)), err))
 	}
-	return checker.Verdict{}
+	n, ok := j.beside(order)
+	if !ok {
+		return broken(fmt.Errorf("the checker disagrees with Porcupine about %s, which is a bug in the checker", counted(len(order))))
+	}
+	return checker.Verdict{Engine: fmt.Sprintf("cycles, porcupine beside %d", n)}
 }
 
 // bytes estimates what the check will hold at most, beside the operations.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/anishathalye/porcupine"
 
+	"ordeal/checker"
 	"ordeal/history"
 )
 
@@ -20,13 +21,12 @@ type call struct {
 	}
 }
 
-// core is an anomaly without the rest of the history. If the whole history has a serial order, then so has the
+// core is some transactions and what they did to some keys, without the rest of the history. If the whole history has a serial order, then so has the
 // core: the same one, with the rest struck from it.
-func (r *records) core(a *anomaly) []porcupine.Operation {
-	keys := a.concerns()
-	outside := r.outside(a, keys)
-	ops := make([]porcupine.Operation, 0, len(a.txns))
-	for _, t := range a.txns {
+func (r *records) core(txns, keys []int32) []porcupine.Operation {
+	outside := r.outside(txns, keys)
+	ops := make([]porcupine.Operation, 0, len(txns))
+	for _, t := range txns {
 		x := &r.txns[t]
 		c := &call{strange: x.strange}
 		for i := x.first; i < x.last; i++ {
@@ -57,9 +57,9 @@ type inKey struct {
 }
 
 // outside are the elements of keys that were appended, and not by a transaction of the core.
-func (r *records) outside(a *anomaly, keys []int32) map[inKey]bool {
+func (r *records) outside(txns, keys []int32) map[inKey]bool {
 	inside := map[inKey]bool{}
-	for _, t := range a.txns {
+	for _, t := range txns {
 		for _, k := range keys {
 			for _, e := range r.appends(t, k) {
 				inside[inKey{k, e}] = true
@@ -83,8 +83,38 @@ func (j *judgement) confirm(a *anomaly, limit time.Duration) (ok, sure bool) {
 	if len(a.cycle) > toldMax {
 		return true, false
 	}
-	result := porcupine.CheckOperationsTimeout(machine(len(a.concerns())), j.core(a), limit)
+	result := search(j.core(a.txns, a.concerns()), len(a.concerns()), limit)
 	return result != porcupine.Ok, result != porcupine.Unknown
+}
+
+// besideMax is the most transactions that Porcupine is asked about together: its states are all lists of all keys.
+const besideMax = 200
+
+// beside lets Porcupine judge a whole history that has an order, if it is small. n is how many it judged, 1 or 0; ok
+// is false if it finds no order.
+func (j *judgement) beside(order []int32) (n int, ok bool) {
+	if j.budget.CrossCheck == checker.CrossCheckOff || len(order) > besideMax {
+		return 0, true
+	}
+	limit := 50 * time.Millisecond
+	if j.budget.CrossCheck == checker.CrossCheckAll {
+		limit = j.budget.Time
+	}
+	keys := make([]int32, len(j.records.keys))
+	for k := range keys {
+		keys[k] = int32(k)
+	}
+	switch search(j.core(order, keys), len(keys), limit) {
+	case porcupine.Ok:
+		return 1, true
+	case porcupine.Illegal:
+		return 1, false
+	}
+	return 0, true
+}
+
+func search(core []porcupine.Operation, keys int, limit time.Duration) porcupine.CheckResult {
+	return porcupine.CheckOperationsTimeout(machine(keys), core, limit)
 }
 
 // machine is a number of lists on which one transaction after the other is done. One of unknown outcome may be

@@ -3,6 +3,7 @@ package adya
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,8 +22,9 @@ func answered(pairs ...[2]string) []history.Op {
 }
 
 func judged(t *testing.T, pairs ...[2]string) checker.Verdict {
-	v := Transactions(checker.Budget{}).Check(t.Context(), answered(pairs...))
+	v := Transactions(checker.Budget{CrossCheck: checker.CrossCheckAll}).Check(t.Context(), answered(pairs...))
 	require.NoError(t, v.Broken)
+	require.Equal(t, v.Status == checker.Valid, strings.Contains(v.Engine, "porcupine beside 1"))
 	return v
 }
 
