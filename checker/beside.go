@@ -102,6 +102,7 @@ type KeyError struct {
 
 func (e *KeyError) Error() string { return fmt.Sprintf("key %q: %v", e.Key, e.Err) }
 
+// Unwrap tells what it is.
 func (e *KeyError) Unwrap() error { return e.Err }
 
 // engines sums up who decided how many keys, with a reason why none before it did:
