@@ -36,6 +36,11 @@ type Config struct {
 	Planted string
 	// Budget is what each check of the operations may spend; zeros are its defaults.
 	Budget checker.Budget
+	// Offline judges operations only after the run. Otherwise those of register and kv are followed, and the run ends at
+	// the response that made their history impossible.
+	Offline bool
+	// KeepGoing lets the run go on after such a response.
+	KeepGoing bool
 	// Schedule replaces the one that is drawn from Seed and Faults.
 	Schedule *nemesis.Schedule
 	// Bound is the time after the last heal within which every node must have answered; 0 is 10 s.

@@ -158,7 +158,7 @@ type check func(context.Context, *trialCase) ([]checker.Verdict, error)
 // no trial explains the other.
 var (
 	historyChecks = []check{operations}
-	runChecks     = []check{evidence, operations, applyLogs, stateHashes, liveness}
+	runChecks     = []check{evidence, confirmed, applyLogs, stateHashes, liveness}
 )
 
 // judge asks all checks and takes the worst answer.

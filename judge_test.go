@@ -69,6 +69,14 @@ func (s *story) drop(f, node string) {
 
 // judge lets every check look at the story.
 func (s *story) judge(t *testing.T) results.Verdict {
+	s.prepare(t)
+	v, err := s.trialCase.judge(t.Context(), runChecks)
+	require.NoError(t, err)
+	return v
+}
+
+// prepare writes the story's events out.
+func (s *story) prepare(t *testing.T) {
 	var all []history.Event
 	for i, n := range s.manifest.NodeNames() {
 		process := i
@@ -102,9 +110,6 @@ func (s *story) judge(t *testing.T) results.Verdict {
 	require.NoError(t, err)
 	s.windows, err = history.Windows(all)
 	require.NoError(t, err)
-	v, err := s.trialCase.judge(t.Context(), runChecks)
-	require.NoError(t, err)
-	return v
 }
 
 func jsonHas(value json.RawMessage, word string) bool {
@@ -146,6 +151,11 @@ func TestJudge(t *testing.T) {
 			s.drop(history.SawEnd, "")
 			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: interrupted})
 		}, checker.Unknown, "interrupted"},
+		{"a violation ended it", func(s *story) {
+			s.drop(history.SawEnd, "")
+			s.lastOK["n2"] = time.Second
+			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: "cut short by a violation"})
+		}, checker.Unknown, "cut short by a violation"},
 		{"the harness died", func(s *story) { s.drop(history.SawEnd, "") }, checker.Unknown, "the history has no end"},
 		{"it never came up", func(s *story) {
 			s.events = nil

@@ -60,6 +60,12 @@ func (p *plan) command(schedule string) []string {
 	add("concurrency", strconv.Itoa(p.Concurrency), concurrency)
 	add("rate", strconv.FormatFloat(p.Rate, 'g', -1, 64), "0")
 	add("keys", strconv.Itoa(p.Keys), "5")
+	if p.Offline {
+		c = append(c, "--online=false")
+	}
+	if p.KeepGoing {
+		c = append(c, "--keep-going")
+	}
 	return c
 }
 

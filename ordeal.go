@@ -72,6 +72,10 @@ func newTrial(p *plan, again func(seed uint64) []string) (*trial, error) {
 	}
 	t := &trial{plan: p, dir: dir, tally: newTally(), manifest: p.manifest(command)}
 	t.crashed, t.crash = context.WithCancel(context.Background())
+	t.violated, t.violate = context.WithCancel(context.Background())
+	if p.workload.Online != nil && !p.Offline {
+		t.online = p.workload.Online(p.Concurrency)
+	}
 	return t, t.save()
 }
 

@@ -25,6 +25,8 @@ type Progress struct {
 	Windows  []history.Window // open ones
 	Until    []time.Duration  // when each of Windows is to end, since the start of the load
 	Out      string           // the run's directory
+
+	Violation string // the key whose history has become impossible, and when: k3 at 12.4s; "" if there is none
 }
 
 // Outage is the longest time without an ok answer from anybody, on the run's clock.
@@ -52,6 +54,8 @@ type tally struct {
 	healed  time.Duration            // when the last fault was over; Never before
 	first   map[string]time.Duration // first answer of each node after healed
 	open    map[int]history.Window   // windows by step
+
+	violation string
 }
 
 func newTally() *tally {
@@ -144,6 +148,7 @@ func (t *trial) progress(all map[string]systems.Status) Progress {
 	}
 	t.tally.mu.Lock()
 	defer t.tally.mu.Unlock()
+	p.Violation = t.tally.violation
 	p.Ops, p.Outage = t.tally.ops, t.tally.outage
 	if dt := now - t.tally.looked; dt > 0 {
 		p.Rate = float64(t.tally.recentN) / dt.Seconds()

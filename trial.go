@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"ordeal/checker"
 	"ordeal/cluster"
 	"ordeal/history"
 	"ordeal/nemesis"
@@ -29,6 +30,9 @@ type trial struct {
 	started  time.Duration   // when the load began
 	crashed  context.Context // ends when a node ends by itself
 	crash    func()
+	online   *checker.Online // follows the history; nil if nobody does, or it has seen enough
+	violated context.Context // ends when a response made the history impossible, and the run is not to go on
+	violate  func()
 	teardown time.Duration // how long it took to end all nodes and remove their network
 }
 
@@ -37,6 +41,8 @@ const (
 	readyWait = 20 * time.Second
 	lookEvery = 20 * time.Millisecond
 	lastWord  = 2 * time.Second // for a node to tell its state before it is taken for silent
+
+	violatedWait = 500 * time.Millisecond // for replicas to stand still after a violation
 )
 
 // interrupted is the Err of a SawEnd that came before its time.
@@ -49,7 +55,7 @@ func (t *trial) record(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("record history: %w", err)
 	}
-	t.rec = history.NewRecorder(f, time.Now(), t.tally.take)
+	t.rec = history.NewRecorder(f, time.Now(), t.take)
 	defer func() { err = errors.Join(err, t.rec.Close(), f.Close()) }()
 	if err := t.build(ctx); err != nil {
 		return t.orInterrupted(ctx, err)
@@ -148,14 +154,20 @@ func (t *trial) strike(ctx context.Context) error {
 	stopLoad := sync.OnceFunc(func() { close(stop) })
 	defer context.AfterFunc(running, stopLoad)()
 	loaded := goFunc(func() { t.load(ctx, stop, fail) })
-	// A crash convicts, and what a cluster does that lacks a node proves nothing more.
-	whole, crashed := context.WithCancel(running)
-	defer crashed()
-	defer context.AfterFunc(t.crashed, crashed)()
+	// A crash convicts, and what a cluster does that lacks a node proves nothing more. So does a violation: what
+	// led to it is to be found in a cluster that has not gone on for long.
+	whole, cut := context.WithCancel(running)
+	defer cut()
+	defer context.AfterFunc(t.crashed, cut)()
+	defer context.AfterFunc(t.violated, func() { stopLoad(); cut() })()
 	t.awaitRecovery(whole, t.afflict(whole))
 	stopLoad()
 	<-loaded
-	t.settle(whole)
+	if t.violated.Err() != nil {
+		t.settle(running, violatedWait)
+	} else {
+		t.settle(whole, t.Bound)
+	}
 	end := history.Event{F: history.SawEnd}
 	broken := context.Cause(running)
 	if ctx.Err() != nil {
@@ -164,6 +176,8 @@ func (t *trial) strike(ctx context.Context) error {
 	switch {
 	case t.crashed.Err() != nil:
 		end.Err = "cut short by a node that ended by itself"
+	case t.violated.Err() != nil:
+		end.Err = "cut short by a violation"
 	case ctx.Err() != nil:
 		end.Err = interrupted
 	case broken != nil:
@@ -201,12 +215,13 @@ func (t *trial) awaitRecovery(ctx context.Context, healed time.Duration) {
 	})
 }
 
-// settle waits until all replicas have applied the same entries, and records what each of them holds.
-func (t *trial) settle(ctx context.Context) {
+// settle waits until all replicas have applied the same entries, for as long as bound, and records what each of them
+// holds.
+func (t *trial) settle(ctx context.Context, bound time.Duration) {
 	if _, ok := t.System.(systems.Inspectable); !ok {
 		return
 	}
-	bounded, cancel := context.WithTimeout(ctx, t.Bound)
+	bounded, cancel := context.WithTimeout(ctx, bound)
 	defer cancel()
 	all, settled, goal := map[string]systems.Status{}, false, uint64(0)
 	until(bounded, func() bool {

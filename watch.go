@@ -71,15 +71,21 @@ func (t *trial) watch(ctx context.Context) error {
 		if err := t.rec.Err(); err != nil {
 			return fmt.Errorf("write history: %w", err)
 		}
-		p := t.progress(all) // also empties the tally
-		if t.Watch != nil {
-			t.Watch(p)
-		}
+		t.show(all)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
+			t.show(all) // what ended the run, perhaps
 			return nil
 		}
+	}
+}
+
+// show feeds the live view; all is what the nodes say.
+func (t *trial) show(all map[string]systems.Status) {
+	p := t.progress(all) // also empties the tally
+	if t.Watch != nil {
+		t.Watch(p)
 	}
 }
 

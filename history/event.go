@@ -19,12 +19,13 @@ const (
 
 // What the Observer reports, as Event.F.
 const (
-	SawLeader  = "leader"  // Node became leader of Term
-	SawUnready = "unready" // the cluster did not come up; Err says why
-	SawExit    = "exit"    // Node ended though nobody killed it; Err says how
-	SawState   = "state"   // at the end, Node had applied Revision and its state hash was Value (a string)
-	SawHealed  = "healed"  // every fault is over; from here on the cluster owes service
-	SawEnd     = "end"     // the load is over and all outcomes are recorded; absent if the harness died
+	SawLeader    = "leader"    // Node became leader of Term
+	SawUnready   = "unready"   // the cluster did not come up; Err says why
+	SawExit      = "exit"      // Node ended though nobody killed it; Err says how
+	SawState     = "state"     // at the end, Node had applied Revision and its state hash was Value (a string)
+	SawViolation = "violation" // the response that is event Value made the history of Key impossible, as far as could be told while the run went on
+	SawHealed    = "healed"    // every fault is over; from here on the cluster owes service
+	SawEnd       = "end"       // the load is over and all outcomes are recorded; absent if the harness died
 )
 
 // Type tells an invocation from the three ways in which it can end.

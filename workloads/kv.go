@@ -16,6 +16,7 @@ func KV(o Options) Workload {
 		Name:     "kv",
 		Ops:      make(rotation, o.Keys).ops(kvOp),
 		Checkers: []checker.Checker{checker.Linearizable(checker.KV(), o.Budget)},
+		Online:   checker.OnlineKV,
 	}
 }
 

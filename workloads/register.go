@@ -19,6 +19,7 @@ func Register(o Options) Workload {
 		Name:     "register",
 		Ops:      make(rotation, o.Keys).ops(registerOp),
 		Checkers: []checker.Checker{checker.Linearizable(checker.Register(), o.Budget)},
+		Online:   checker.OnlineRegister,
 	}
 }
 

@@ -35,4 +35,6 @@ type Workload struct {
 	Done func(client int, done history.Event)
 	// Checkers judge the client operations of a run with this workload.
 	Checkers []checker.Checker
+	// Online makes what follows a run of so many clients while it goes on; nil if nothing does.
+	Online func(clients int) *checker.Online
 }
