@@ -51,18 +51,26 @@ func (b *block) watch(p ordeal.Progress) {
 		fmt.Sprintf("  p50 %s  p99 %s  longest outage %s (%s–%s)", latency(p.P50), latency(p.P99),
 			seconds(p.Outage.To-p.Outage.From), seconds(p.Outage.From), seconds(p.Outage.To)),
 	}
+	if p.Violation != "" {
+		lines = append(lines, "  violation in "+p.Violation)
+	}
 	b.live.Draw(lines)
 }
 
-// plain is a line every ten seconds.
+// plain is a line every ten seconds, and one when a violation is seen.
 type plain struct {
 	w    io.Writer
 	last time.Duration
+	seen bool // the violation
 }
 
 func (v *plain) end() {}
 
 func (v *plain) watch(p ordeal.Progress) {
+	if p.Violation != "" && !v.seen {
+		v.seen = true
+		_, _ = fmt.Fprintln(v.w, "violation in", p.Violation)
+	}
 	if p.Elapsed-v.last < plainEvery {
 		return
 	}
@@ -74,16 +82,18 @@ func (v *plain) watch(p ordeal.Progress) {
 type jsonView struct {
 	enc  *json.Encoder
 	last time.Duration
+	seen bool // the violation, which is told at once
 }
 
 func (v *jsonView) end() {}
 
 func (v *jsonView) watch(p ordeal.Progress) {
-	if p.Elapsed-v.last < time.Second {
+	news := p.Violation != "" && !v.seen
+	if p.Elapsed-v.last < time.Second && !news {
 		return
 	}
-	v.last = p.Elapsed
-	_ = v.enc.Encode(progressLine{"progress", p.Elapsed, p.Load, p.Ops, len(p.Windows), p.Out}) // a reader that is gone cannot be told
+	v.last, v.seen = p.Elapsed, v.seen || news
+	_ = v.enc.Encode(progressLine{"progress", p.Elapsed, p.Load, p.Ops, len(p.Windows), p.Out, p.Violation}) // a reader that is gone cannot be told
 }
 
 // progressLine is one of the lines of --json before the last.
@@ -94,6 +104,8 @@ type progressLine struct {
 	Ops     results.Counts `json:"ops"`
 	Windows int            `json:"windows"`
 	Dir     string         `json:"dir"`
+
+	Violation string `json:"violation,omitempty"` // as far as was seen while the run goes on
 }
 
 // verdictLine is the last line of --json.

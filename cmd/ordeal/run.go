@@ -29,6 +29,7 @@ type trialFlags struct {
 	config   ordeal.Config
 	system   string
 	schedule string
+	online   bool
 	set      *pflag.FlagSet
 }
 
@@ -42,6 +43,7 @@ func (t *trialFlags) bind(c *cobra.Command) {
 	f.Float64Var(&t.config.Rate, "rate", 0, "operations per second over all clients (default as fast as possible)")
 	f.IntVar(&t.config.Keys, "keys", 5, "keys in use at a time")
 	f.StringVar(&t.config.Bug, "bug", "", "plant a bug in kv: an id or the path of a diff; known: "+bugNames())
+	f.BoolVar(&t.online, "online", true, "follow register and kv, and end the run at the response that made its history impossible")
 	f.StringVar(&t.config.Out, "out", results.DefaultOut, "directory for the run's directory")
 	crossCheck(c, &t.config.Budget)
 	for flag, names := range map[string]string{"system": systemNames(), "bug": bugNames()} {
@@ -60,6 +62,7 @@ func complete(c *cobra.Command, flag string, words []string) {
 // read makes the config of a trial from flags and arguments, checked.
 func (t *trialFlags) read(args []string) (ordeal.Config, error) {
 	c := t.config
+	c.Offline = !t.online
 	// Zero means "the default" in a Config, but on a command line somebody has written it.
 	for _, name := range []string{"nodes", "time", "concurrency", "keys", "seed"} {
 		if f := t.set.Lookup(name); f != nil && f.Changed && (f.Value.String() == "0" || f.Value.String() == "0s") {
@@ -137,6 +140,7 @@ Targets: one, leader, minority, majority, all, or a node such as n2. "all" is ev
 	f.StringVar(&flags.config.Faults, "faults", "", `faults to inject (default "all", or what the bug names)`)
 	f.Uint64Var(&flags.config.Seed, "seed", 0, "seed of schedule and operations (default drawn)")
 	f.StringVar(&flags.schedule, "schedule", "", "file with the schedule to use instead of a drawn one")
+	f.BoolVar(&flags.config.KeepGoing, "keep-going", false, "go on after a violation was seen")
 	f.BoolVar(&asJSON, "json", false, "print events as JSON lines")
 	f.StringVar(&flags.config.Planted, plantedFlag, "", "program of a node that has the bug already, as bugs run builds it")
 	_ = f.MarkHidden(plantedFlag) // fails only for a flag that does not exist

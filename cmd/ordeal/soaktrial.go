@@ -44,6 +44,9 @@ func (s *soak) trialArgs() []string {
 			args = append(args, "--"+name, f.Value.String())
 		}
 	}
+	if !s.flags.online {
+		args = append(args, "--online=false")
+	}
 	return args
 }
 
