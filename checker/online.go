@@ -72,7 +72,6 @@ func (o *Online) Take(e history.Event) (impossible bool) {
 		if impossible = !k.gone && !k.answer(c, e); impossible {
 			k.letGo()
 		}
-		k.open--
 		c.key, c.made, c.floor = nil, nil, e.Time
 	}
 	if o.events++; o.events%max(len(o.clients), 32) == 0 {
@@ -90,7 +89,6 @@ func (o *Online) invoke(c *follower, e history.Event) {
 		k = o.quiet.wake(e.Key, o.deletions)
 		o.keys[e.Key] = k
 	}
-	k.open++
 	k.stirred, k.last = true, max(k.last, e.Time)
 	*c = follower{process: e.Process, key: k, call: e.Time, floor: e.Time}
 	if !k.gone && !k.invoke(c, e, o.floor) {
@@ -107,7 +105,8 @@ func (o *Online) raiseFloor() {
 	}
 }
 
-// rest puts away the keys of which nothing has been heard since the last look.
+// rest puts away the keys of which nothing has been heard since the last look. If all that is known of a key happened
+// before the floor, then none of its operations is still to be answered.
 func (o *Online) rest() {
 	o.raiseFloor()
 	for name, k := range o.keys {
@@ -115,7 +114,7 @@ func (o *Online) rest() {
 			k.stirred = false
 			continue
 		}
-		if k.open == 0 && k.last < o.floor && o.quiet.rest(name, k, o.floor) {
+		if k.last < o.floor && o.quiet.rest(name, k, o.floor) {
 			delete(o.keys, name)
 		}
 	}

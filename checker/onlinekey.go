@@ -25,7 +25,6 @@ const longAgo time.Duration = -1
 type followed struct {
 	deletions bool
 	gone      bool
-	open      int           // operations
 	last      time.Duration // invocation or answer
 	stirred   bool          // since the last look for quiet keys
 	values    map[word]*produced
@@ -71,7 +70,7 @@ func (k *followed) initial(v word, at time.Duration) {
 
 // letGo forgets all of the key but that it was there.
 func (k *followed) letGo() {
-	*k = followed{deletions: k.deletions, gone: true, open: k.open, last: k.last, stirred: k.stirred}
+	*k = followed{deletions: k.deletions, gone: true, last: k.last, stirred: k.stirred}
 }
 
 // invoke begins an operation. It is false if the key cannot be followed any more.
