@@ -1,7 +1,13 @@
 package checker
 
 import (
+	"cmp"
+	"encoding/json"
+	"math"
 	"slices"
+	"time"
+
+	"github.com/anishathalye/porcupine"
 
 	"ordeal/history"
 )
@@ -20,6 +26,13 @@ type queueCall struct {
 	interval
 	in  value // what was put in; none for a dequeue
 	out value // what a dequeue took out; none if it was not answered, null if there was nothing
+}
+
+// queueProblem is the Problem of a queue.
+type queueProblem struct {
+	calls  []queueCall
+	values []json.RawMessage // by value; shared with the problems made of this one
+	groups []value           // in the order of first calls; made by Groups
 }
 
 func parseQueue(ops []*history.Op) (Problem, error) {
@@ -43,64 +56,149 @@ func parseQueue(ops []*history.Op) (Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plainProblem[queueCall, *queueCall, []value]{calls: calls, m: queue()}
-	p.quick = func() ([]queueCall, machine[queueCall, []value]) { return quickQueue(calls, len(in.values)) }
-	return p, nil
+	return &queueProblem{calls: calls, values: in.values}, nil
 }
 
-// quickQueue leaves out what an enqueue of unknown outcome put in and no call is known to have taken out: in a
-// legal order it goes, together with who took it.
-//
-// And it sees a dead end when an element goes in behind another that comes out later for certain: since its own dequeue
-// had ended before that of the other began, or since no call can take the other out.
-func quickQueue(calls []queueCall, values int) ([]queueCall, machine[queueCall, []value]) {
-	taken := slices.Repeat([]interval{{end: -1}}, values) // by element: who took it
-	inputs := make([]int, values)
-	open := false // a dequeue has no answer
-	for _, c := range calls {
-		switch {
-		case c.in != none:
-			inputs[c.in]++
-		case c.out != none:
-			taken[c.out] = c.interval
-		default:
-			open = true
-		}
-	}
-	known := func(v value) bool { return taken[v].end >= 0 && inputs[v] == 1 }
-	calls = slices.DeleteFunc(slices.Clone(calls), func(c queueCall) bool { return c.maybe && c.in != none && taken[c.in].end < 0 })
-	m := queue()
-	step := m.step
-	m.step = func(state []value, c *queueCall) ([]value, bool) {
-		if c.in != none && known(c.in) {
-			for _, first := range state {
-				if known(first) && taken[c.in].end < taken[first].begin || taken[first].end < 0 && !open {
-					return state, false
-				}
-			}
-		}
-		return step(state, c)
-	}
-	return calls, m
-}
+// element is what c puts in or took out; none if that is not known, null if there was nothing.
+func (c *queueCall) element() value { return max(c.in, c.out) }
 
 // queue is the sequential specification; states are the elements, the first out first.
 func queue() machine[queueCall, []value] {
 	return machine[queueCall, []value]{
 		step: func(state []value, c *queueCall) ([]value, bool) {
-			switch {
-			case c.in != none:
+			if c.in != none {
 				return append(slices.Clip(state), c.in), true
-			case c.out == null:
-				return state, len(state) == 0
-			case len(state) == 0:
-				return state, c.out == none
-			default:
-				return state[1:], c.out == none || c.out == state[0]
 			}
+			return dequeued(state, c)
 		},
 		equal: slices.Equal[[]value],
 		hash:  hashOf[value],
 		reads: func(c *queueCall) bool { return c.out == null },
+	}
+}
+
+// dequeued is what dequeue c leaves of state.
+func dequeued(state []value, c *queueCall) ([]value, bool) {
+	switch {
+	case c.out == null:
+		return state, len(state) == 0
+	case len(state) == 0:
+		return state, c.out == none
+	default:
+		return state[1:], c.out == none || c.out == state[0]
+	}
+}
+
+// Machine implements Problem.
+func (p *queueProblem) Machine() porcupine.Model { return queue().porcupine() }
+
+// Operations implements Problem.
+func (p *queueProblem) Operations() []porcupine.Operation { return porcupineOps(p.calls) }
+
+// Replay implements Problem. It keeps one queue, where the machine would make a new one for each enqueue.
+func (p *queueProblem) Replay(order []int32) error {
+	var state []value
+	m := queue()
+	m.step = func(_ []value, c *queueCall) (_ []value, ok bool) {
+		if c.in != none {
+			state = append(state, c.in)
+			return state, true
+		}
+		state, ok = dequeued(state, c)
+		return state, ok
+	}
+	return replay(p.calls, m, order)
+}
+
+// Engines implements Problem.
+func (p *queueProblem) Engines() []Engine {
+	return []Engine{{"queue order", p.ordered}, {"search", p.searched}}
+}
+
+// Groups implements Problem: a group is an element, with all that put it in or took it out.
+func (p *queueProblem) Groups() int {
+	if p.groups != nil {
+		return len(p.groups)
+	}
+	first := make([]time.Duration, len(p.values))
+	for v := range first {
+		first[v] = math.MaxInt64
+	}
+	for i := range p.calls {
+		v := p.calls[i].element()
+		if v <= null {
+			continue
+		}
+		if first[v] == math.MaxInt64 {
+			p.groups = append(p.groups, v)
+		}
+		first[v] = min(first[v], p.calls[i].begin)
+	}
+	slices.SortStableFunc(p.groups, func(a, b value) int { return cmp.Compare(first[a], first[b]) })
+	return len(p.groups)
+}
+
+// Keep implements Problem. What was legal stays so without an element, who took it included: those behind it
+// come out as they did, and a queue that was empty still is.
+func (p *queueProblem) Keep(keep func(group int) bool) Problem {
+	kept := make([]bool, len(p.values))
+	for g := range p.Groups() {
+		kept[p.groups[g]] = keep(g)
+	}
+	return p.with(slices.DeleteFunc(slices.Clone(p.calls), func(c queueCall) bool {
+		v := c.element()
+		return v > null && !kept[v]
+	}))
+}
+
+// Weaken implements Problem: a dequeue that found nothing is left out. Everything else would be missed.
+func (p *queueProblem) Weaken(i int) (Problem, bool) {
+	if p.calls[i].out != null {
+		return nil, false
+	}
+	return p.with(slices.Delete(slices.Clone(p.calls), i, i+1)), true
+}
+
+// with is the problem of some calls of p, less what of unknown outcome cannot help them:
+//
+//   - An enqueue whose element nobody is known to have taken out. In a legal order it goes, with whoever took
+//     it: a dequeue of unknown outcome may as well not have happened.
+//   - A dequeue that began when all calls that have an end had ended, for it comes after them.
+//   - A dequeue that is not among the first as many as elements are left over. If others took something
+//     in a legal order, then so can the first, in their places: they began no later, and have no end.
+func (p *queueProblem) with(calls []queueCall) *queueProblem {
+	taken := make([]bool, len(p.values))
+	last := time.Duration(-1)
+	for _, c := range calls {
+		if c.out > null {
+			taken[c.out] = true
+		}
+		if !c.maybe {
+			last = max(last, c.end)
+		}
+	}
+	over := 0
+	var open []time.Duration // begins of dequeues
+	calls = slices.DeleteFunc(calls, func(c queueCall) bool { return c.maybe && c.in != none && !taken[c.in] })
+	for _, c := range calls {
+		switch {
+		case c.in != none:
+			over++
+		case c.out > null:
+			over--
+		case c.out == none:
+			open = append(open, c.begin)
+		}
+	}
+	slices.Sort(open)
+	switch {
+	case over <= 0:
+		last = -1
+	case over < len(open):
+		last = min(last, open[over-1])
+	}
+	return &queueProblem{
+		calls:  slices.DeleteFunc(calls, func(c queueCall) bool { return c.in == none && c.out == none && c.begin > last }),
+		values: p.values,
 	}
 }

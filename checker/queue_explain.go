@@ -1,0 +1,271 @@
+package checker
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"time"
+
+	"ordeal/history"
+)
+
+// The rules that a queue can break.
+const (
+	ruleFromNowhere = "element from nowhere"
+	ruleTakenEarly  = "dequeue before enqueue"
+	ruleTakenTwice  = "element taken twice"
+	ruleOutOfOrder  = "out of order"
+	ruleElementLost = "lost element"
+	ruleNotEmpty    = "empty although not"
+)
+
+// Explain implements Problem. It tells what the engine finds in p alone; ops tell what became of its elements later.
+func (p *queueProblem) Explain(ops []*history.Op) Finding {
+	s := &queueStory{fifo: newFIFO(p), teller: newTeller(ops), about: p.calls}
+	if len(p.calls) > storyMax {
+		return s.finding(ruleOther, fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.",
+			len(p.calls)))
+	}
+	var begins, ends []time.Duration
+	for _, c := range p.calls {
+		begins, ends = append(begins, c.begin), append(ends, c.end)
+	}
+	s.digits = precision(begins, ends)
+	b := s.breach()
+	if b == nil {
+		return s.finding(ruleOther, fmt.Sprintf("no order of these %s explains what was seen.", count(len(p.calls), "operation")),
+			everyOrder(s.teller, p.calls)...)
+	}
+	s.about = s.part(b).calls
+	switch b.kind {
+	case takenTooOften:
+		return s.tooOften(b.element)
+	case takenTooEarly:
+		return s.early(b.element)
+	case overtook:
+		return s.overtook(&s.elements[b.first], &s.elements[b.second])
+	default:
+		return s.neverSo(&p.calls[b.nothing], b.chain)
+	}
+}
+
+// queueStory is a problem of a queue without a legal order, about to be told.
+type queueStory struct {
+	*fifo
+	teller
+	about []queueCall // the witnesses
+}
+
+func (s *queueStory) name(call int32) string { return s.nameOf(s.p.calls[call].index) }
+
+// who names the process of a dequeue, where the sentence says what it took out.
+func (s *queueStory) who(index int32) string {
+	op := s.op(index)
+	return process(op) + via(op)
+}
+
+func (s *queueStory) value(v value) string { return history.ValueLabel(s.p.values[v]) }
+
+// element names what e is.
+func (s *queueStory) element(e *inside) string { return s.value(s.p.calls[e.in].in) }
+
+// others looks through all operations of the key for the first that puts v in, or takes it out, and is not told of.
+func (s *queueStory) others(v value, puts bool) (op *history.Op, ok bool) {
+	for _, o := range s.ops {
+		raw := o.Input
+		if !puts {
+			raw = o.Output
+		}
+		if (o.F == "enqueue") != puts || slices.ContainsFunc(s.p.calls, func(c queueCall) bool { return int(c.index) == o.Index }) {
+			continue
+		}
+		if got, isJSON := canonical(raw); isJSON && bytes.Equal(got, s.p.values[v]) {
+			return o, true
+		}
+	}
+	return nil, false
+}
+
+// tooOften: v came out more often than it went in.
+func (s *queueStory) tooOften(v value) Finding {
+	calls := s.touching(v)
+	ins := slices.DeleteFunc(slices.Clone(calls), func(i int32) bool { return s.p.calls[i].in == none })
+	outs := slices.DeleteFunc(calls, func(i int32) bool { return s.p.calls[i].in != none })
+	first := s.name(outs[0])
+	switch len(ins) {
+	case 0:
+		return s.nowhere(v, outs[0])
+	case 1:
+		return s.finding(ruleTakenTwice, fmt.Sprintf("%s and %s both took out %s, which was put in once, by %s.",
+			first, s.name(outs[1]), s.value(v), s.name(ins[0])))
+	default:
+		return s.finding(ruleTakenTwice, fmt.Sprintf("%s was taken out %d times, but put in only %d times.", s.value(v), len(outs), len(ins)))
+	}
+}
+
+// nowhere: no call of the story puts v in; ops tell whether one was refused, or began too late.
+func (s *queueStory) nowhere(v value, out int32) Finding {
+	put, ok := s.others(v, true)
+	switch {
+	case !ok:
+		return s.finding(ruleFromNowhere, fmt.Sprintf("%s took out %s; nobody ever enqueued %s.", s.who(s.p.calls[out].index), s.value(v), s.value(v)))
+	case put.Type == history.Fail:
+		s.about = append(s.about, queueCall{interval: intervalOf(put)})
+		return s.finding(ruleFromNowhere, fmt.Sprintf("%s took out %s, but %s was answered as not applied.", s.who(s.p.calls[out].index), s.value(v), nameOp(put)))
+	default:
+		return s.before(v, &s.p.calls[out], intervalOf(put))
+	}
+}
+
+func (s *queueStory) early(v value) Finding {
+	var in, out *queueCall
+	for _, i := range s.touching(v) {
+		if c := &s.p.calls[i]; c.in != none {
+			in = c
+		} else {
+			out = c
+		}
+	}
+	return s.before(v, out, in.interval)
+}
+
+// before: v had come out when it began to go in.
+func (s *queueStory) before(v value, out *queueCall, in interval) Finding {
+	s.about = append(s.about, queueCall{interval: in})
+	return s.finding(ruleTakenEarly, fmt.Sprintf("%s had finished %s before %s began.",
+		s.nameOf(out.index), span(in.begin-out.end), s.nameOf(in.index)),
+		fmt.Sprintf("%s finished at %s and had taken out %s.", s.nameOf(out.index), s.at(out.end), s.value(v)),
+		fmt.Sprintf("%s is the first to put %s in, and it began at %s.", s.nameOf(in.index), s.value(v), s.at(in.begin)))
+}
+
+// overtook: first had gone in when second began to, and second had come out when first had not.
+func (s *queueStory) overtook(first, second *inside) Finding {
+	if first.rank > 1 {
+		return s.overtookOne(first, second)
+	}
+	a, b := s.element(first), s.element(second)
+	ahead := fmt.Sprintf("%s had finished %s before %s began", s.name(first.in), span(second.goesIn-first.goneIn), s.name(second.in))
+	proof := []string{
+		fmt.Sprintf("%s finished at %s, so %s was inside by then.", s.name(first.in), s.at(first.goneIn), a),
+		fmt.Sprintf("%s began at %s, so %s went in behind %s.", s.name(second.in), s.at(second.goesIn), b, a),
+		fmt.Sprintf("%s finished at %s, so %s was out by then.", s.name(second.out), s.at(second.goneOut), b),
+	}
+	end := "A queue gives out first what went in first."
+	taker, from, known := s.taker(first)
+	if !known {
+		return s.finding(ruleElementLost, fmt.Sprintf("%s took out %s, but %s was ahead of it and never came out: %s.", s.who(s.p.calls[second.out].index), b, a, ahead),
+			append(proof, fmt.Sprintf("No dequeue took out %s, and none that was not answered had begun by then.", a), end)...)
+	}
+	return s.finding(ruleOutOfOrder, fmt.Sprintf("%s went in before %s and came out after it: %s, but %s had finished %s before %s began.",
+		a, b, ahead, s.name(second.out), span(from-second.goneOut), taker),
+		append(proof, fmt.Sprintf("%s began at %s, so %s came out after %s.", taker, s.at(from), a, b), end)...)
+}
+
+// taker is the dequeue that took e out, which may have begun only after the story's end.
+func (s *queueStory) taker(e *inside) (name string, from time.Duration, ok bool) {
+	if e.rank == 0 {
+		return s.name(e.out), e.goesOut, true
+	}
+	op, ok := s.others(s.p.calls[e.in].in, false)
+	if !ok {
+		return "", 0, false
+	}
+	s.about = append(s.about, queueCall{interval: intervalOf(op)})
+	return nameOp(op), op.Call, true
+}
+
+// overtookOne: of the elements that vanished, up to first, one at least was still inside when second was out.
+func (s *queueStory) overtookOne(first, second *inside) Finding {
+	b := s.element(second)
+	return s.finding(ruleElementLost, fmt.Sprintf("%s took out %s, but %s had gone in before it and were not seen to come out by then; %s.",
+		s.who(s.p.calls[second.out].index), b, s.ahead(first), s.unanswered(first)),
+		fmt.Sprintf("%s began at %s; by then %s had gone in.", s.name(second.in), s.at(second.goesIn), s.ahead(first)),
+		fmt.Sprintf("%s finished at %s; by then only %s without an answer had begun.", s.name(second.out), s.at(second.goneOut),
+			count(int(first.rank-1), "dequeue")),
+		fmt.Sprintf("So one at least of those was still inside, and ahead of %s.", b))
+}
+
+// ahead names the elements that vanished, up to last.
+func (s *queueStory) ahead(last *inside) string {
+	var names []string
+	for _, i := range s.vanished[:last.rank] {
+		names = append(names, s.element(&s.elements[i]))
+	}
+	return listed3(names)
+}
+
+func (s *queueStory) unanswered(last *inside) string {
+	return fmt.Sprintf("only %s without an answer had begun, so not all of them can have been taken", count(int(last.rank-1), "dequeue"))
+}
+
+// neverSo: nothing was found at a time when there always was something.
+func (s *queueStory) neverSo(nothing *queueCall, chain []int32) Finding {
+	name := s.who(nothing.index)
+	first := &s.elements[chain[0]]
+	if len(chain) > 1 {
+		return s.neverSoByTurns(nothing, chain)
+	}
+	v := s.element(first)
+	if first.rank > 1 {
+		return s.finding(ruleElementLost, fmt.Sprintf("%s found the queue empty, but %s had gone in and were not seen to come out by then; %s.",
+			name, s.ahead(first), s.unanswered(first)), s.stay(first))
+	}
+	in := fmt.Sprintf("%s had finished %s before that began", s.name(first.in), span(nothing.begin-first.goneIn))
+	taker, from, known := s.taker(first)
+	if !known {
+		return s.finding(ruleElementLost, fmt.Sprintf("%s found the queue empty, but %s was inside: %s, and nobody took it out.", name, v, in),
+			s.stay(first), fmt.Sprintf("%s began at %s, so there was something for it to find.", s.nameOf(nothing.index), s.at(nothing.begin)))
+	}
+	return s.finding(ruleNotEmpty, fmt.Sprintf("%s found the queue empty, but %s was inside all the while: %s, and %s began %s after that had finished.",
+		name, v, in, taker, span(from-nothing.end)),
+		s.stay(first),
+		fmt.Sprintf("%s was open from %s to %s, so there was something for it to find.", s.nameOf(nothing.index), s.at(nothing.begin), s.at(nothing.end)))
+}
+
+func (s *queueStory) neverSoByTurns(nothing *queueCall, chain []int32) Finding {
+	var names, proof []string
+	for _, i := range chain {
+		e := &s.elements[i]
+		if e.rank > 1 {
+			names = append(names, "one of "+s.ahead(e))
+		} else {
+			names = append(names, s.element(e))
+		}
+		proof = append(proof, s.stay(e))
+	}
+	proof = append(proof, fmt.Sprintf("%s was open from %s to %s; there was no moment without one or another of these.",
+		s.nameOf(nothing.index), s.at(nothing.begin), s.at(nothing.end)))
+	return s.finding(ruleNotEmpty, fmt.Sprintf("%s found the queue empty, but by turns there always was something inside: %s.",
+		s.who(nothing.index), listed3(names)), proof...)
+}
+
+// stay says how long e was inside; if it vanished, how long it or another that did was.
+func (s *queueStory) stay(e *inside) string {
+	if e.rank > 1 {
+		until := "ever after"
+		if e.goesOut != history.Never {
+			until = "until " + s.at(e.goesOut)
+		}
+		return fmt.Sprintf("By %s %s had gone in, and %s only %s without an answer had begun; so one of them was inside.",
+			s.at(e.goneIn), s.ahead(e), until, count(int(e.rank-1), "dequeue"))
+	}
+	from := fmt.Sprintf("%s was inside from %s, when %s finished", s.element(e), s.at(e.goneIn), s.name(e.in))
+	if e.rank > 0 && e.goesOut != history.Never {
+		return fmt.Sprintf("%s, at least until %s, when %s began, which may have taken it.", from, s.at(e.goesOut), s.name(e.out))
+	}
+	taker, until, known := s.taker(e)
+	if !known {
+		return from + ", on; nobody took it out."
+	}
+	return fmt.Sprintf("%s, until %s, when %s began.", from, s.at(until), taker)
+}
+
+// finding makes a Finding of which s.about are the witnesses.
+func (s *queueStory) finding(rule, text string, proof ...string) Finding {
+	f := Finding{Key: s.key, Rule: rule, Text: text, Proof: proof}
+	for _, c := range s.about {
+		f.Ops = append(f.Ops, int(c.index))
+	}
+	s.sortOps(&f)
+	return f
+}
