@@ -14,7 +14,7 @@ import (
 // TestDrawnHistories judges the pictures in testdata: status and reason, then each finding
 // with its rule, sentence, witnesses and proof. Only change what is expected if you understand why.
 func TestDrawnHistories(t *testing.T) {
-	for _, m := range []Model{Register(), List(), Counter()} {
+	for _, m := range []Model{Register(), List(), Counter(), Queue()} {
 		t.Run(m.Name, func(t *testing.T) { drawnHistories(t, m) })
 	}
 }
@@ -28,6 +28,9 @@ func drawnHistories(t *testing.T, m Model) {
 		}
 		for i := range ops {
 			ops[i].Key = "k"
+			if m.Name == "queue" { // whose words drawings do not have
+				ops[i].F = map[string]string{"append": "enqueue", "read": "dequeue"}[ops[i].F]
+			}
 		}
 		v := Linearizable(m, Budget{}).Check(t.Context(), ops)
 		var b strings.Builder

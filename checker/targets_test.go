@@ -33,14 +33,14 @@ func BenchmarkTargets(b *testing.B) {
 			if testing.Short() && bench.load.ops > 1_000_000 {
 				b.Skip("short")
 			}
-			measured(b, bench.load.history(1), bench.want)
+			measured(b, Register(), bench.load.history(1), bench.want)
 		})
 	}
 }
 
-func measured(b *testing.B, ops []history.Op, want Status) {
+func measured(b *testing.B, m Model, ops []history.Op, want Status) {
 	b.Helper()
-	check := Linearizable(Register(), Budget{CrossCheck: CrossCheckOff})
+	check := Linearizable(m, Budget{CrossCheck: CrossCheckOff})
 	judge := func() {
 		if v := check.Check(b.Context(), ops); v.Status != want || len(v.Findings) > 0 && len(v.Findings[0].Ops) > 6 {
 			b.Fatal(v.Status, v.Reason, v.Findings)
@@ -51,9 +51,9 @@ func measured(b *testing.B, ops []history.Op, want Status) {
 		judge()
 	}
 	defer debug.SetGCPercent(debug.SetGCPercent(1)) // so that the heap is little more than what is held
-	m := newMeter()
+	meter := newMeter()
 	judge()
-	b.ReportMetric(float64(m.stop())/(1<<20), "held-MiB")
+	b.ReportMetric(float64(meter.stop())/(1<<20), "held-MiB")
 	runtime.KeepAlive(ops)
 }
 
