@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"encoding/json"
 	"math"
 	"slices"
 	"sort"
@@ -37,7 +38,7 @@ func (f *fifo) breach() *queueBreach {
 	return f.neverEmpty()
 }
 
-// part is the calls that b is about; they have no legal order by themselves.
+// part is the calls that b is about; they have no legal order by themselves. Its values are its own.
 func (f *fifo) part(b *queueBreach) *queueProblem {
 	var calls []int32
 	take := func(e *inside) { calls = append(calls, e.in, e.out) }
@@ -79,7 +80,24 @@ func (f *fifo) part(b *queueBreach) *queueProblem {
 	for k, i := range calls {
 		some[k] = f.p.calls[i]
 	}
-	return f.p.with(some)
+	return f.p.renumbered(some).with(some)
+}
+
+// renumbered numbers the elements of calls anew, so that a small part of a large problem has small tables.
+func (p *queueProblem) renumbered(calls []queueCall) *queueProblem {
+	small := &queueProblem{values: []json.RawMessage{p.values[null]}}
+	numbers := map[value]value{none: none, null: null}
+	for i := range calls {
+		for _, v := range [...]*value{&calls[i].in, &calls[i].out} {
+			number, known := numbers[*v]
+			if !known {
+				number = value(len(small.values))
+				numbers[*v], small.values = number, append(small.values, p.values[*v])
+			}
+			*v = number
+		}
+	}
+	return small
 }
 
 // touching is the calls that put v in or took it out.
