@@ -32,6 +32,9 @@
 //     tell what it found is fitted in afterwards, if there is room.
 //   - list order (list): each element was appended once. The longest read is the order.
 //   - counter ladder (counter): every add is above zero and answers with the sum. Each answer is a rung.
+//   - queue order (queue): each element that came out went in once. Any two elements keep their order, and what was found empty can
+//     have been (Bouajjani, Emmi, Enea & Hamza, ICALP 2015; Lee & Mathur, arXiv 2410.04581). The kth element that vanished
+//     was taken by the kth dequeue of unknown outcome.
 //   - search (every model): Wing & Gong, J. Parallel Distrib. Comput. 17, 1993, with Lowe's memory of configurations, Concurrency
 //     Comput. 29(4), 2017, as fingerprints. Exponential in how many operations are open at once on one key.
 //   - neighbours: where the search does not finish, operations near each other are searched for a violation.

@@ -260,12 +260,9 @@ func (l *linearizable) why(k *keyCheck) string {
 	case k.result == outOfMemory:
 		budget = fmt.Sprintf("out of memory after %s (a check may take %d MiB)", span(k.spent), l.budget.Memory>>20)
 	}
-	text := fmt.Sprintf("key %q with %s, %d at once, %d of unknown outcome: %s",
+	size := fmt.Sprintf("key %q with %s, %d at once, %d of unknown outcome: %s",
 		k.key, count(len(k.ops), "operation"), concurrency(k.ops), unknown, budget)
-	for _, why := range k.unfit {
-		text += "; no " + why
-	}
-	return text
+	return strings.Join(append([]string{size}, k.unfit...), "; no ")
 }
 
 // concurrency is the largest number of operations that were open at one moment, where one of unknown
