@@ -10,8 +10,8 @@ import (
 )
 
 // A witness is cut out of a key's history in four steps, each of which keeps it without a legal
-// order: the shortest prefix that has none; the fewest groups of that (whole groups, so that a
-// value never loses its writer); then single reads and single demands; and at the end Porcupine is
+// order: the shortest prefix that has none, or a part of it that the engine tells; the fewest groups of that (whole
+// groups, so that a value never loses its writer); then single reads and single demands; and at the end Porcupine is
 // asked about what is left, without any simplification of ours.
 
 // witness searches a small part of k.part, which has no legal order, that has none either. The search stops when
@@ -19,21 +19,19 @@ import (
 func witness(ctx context.Context, m Model, k *keyCheck, memory int64) Problem {
 	w := witnessSearch{ctx: ctx, memory: memory}
 	p, part := k.part, k.known
-	whole := p == k.problem
-	if !whole {
+	switch whole := p == k.problem; {
+	case !whole:
 		part = w.part(p)
-	}
-	if part != nil && len(part.Operations()) <= 2 {
+	case part != nil && len(part.Operations()) <= 2:
 		return part // of which nothing can be left out
-	}
-	small := whole && len(k.ops) <= prefixOps
-	if small {
+	case part != nil:
+		part = w.earliest(m, k.ops, part)
+	case len(k.ops) <= prefixOps:
 		half, cancel := halfOf(ctx)
 		p = (&witnessSearch{ctx: half, memory: memory}).prefix(m, k.ops, p)
 		cancel()
 		part = w.part(p)
-	}
-	if part == nil && whole && !small {
+	default:
 		part = local(ctx, p, memory)
 	}
 	if part != nil {
@@ -56,8 +54,8 @@ func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
 
-// prefixOps is the largest key whose prefixes are searched. To find an illegal one illegal takes a
-// search of everything before it; in longer keys a violation among neighbours is quicker to find.
+// prefixOps is the largest key whose prefixes are searched if no engine tells a part. To find an illegal one illegal takes
+// a search of everything before it; in longer keys a violation among neighbours is quicker to find.
 const prefixOps = 2000
 
 type witnessSearch struct {
@@ -73,9 +71,37 @@ func (w *witnessSearch) part(p Problem) Problem {
 
 func (w *witnessSearch) illegal(p Problem) bool { return convicts(w.ctx, p, w.memory) }
 
-// prefix finds the shortest illegal prefix. Linearizability is prefix-closed, so this is a binary
-// search over the completions.
-func (w *witnessSearch) prefix(m Model, ops []*history.Op, whole Problem) Problem {
+// earliest goes from an illegal part to earlier ones, as long as what had happened before the part's last end is
+// illegal too, and the engine tells a part of it that is small. So it mostly comes to one of the shortest illegal prefix.
+func (w *witnessSearch) earliest(m Model, ops []*history.Op, part Problem) Problem {
+	ends := byEnd(ops)
+	for w.ctx.Err() == nil {
+		last := int64(-1)
+		for _, op := range part.Operations() {
+			if op.Return != int64(history.Never) {
+				last = max(last, op.Return)
+			}
+		}
+		at, _ := slices.BinarySearchFunc(ends, time.Duration(last), func(op *history.Op, t time.Duration) int { return cmp.Compare(op.Return, t) })
+		if at == 0 {
+			break
+		}
+		p, err := m.Parse(cut(ops, ends[at-1]))
+		if err != nil {
+			break
+		}
+		const small = 6 // operations; what is longer is worse to read than what is later
+		earlier := w.part(p)
+		if earlier == nil || len(earlier.Operations()) > max(small, len(part.Operations())) {
+			break
+		}
+		part = earlier
+	}
+	return part
+}
+
+// byEnd is the operations that ended, in that order.
+func byEnd(ops []*history.Op) []*history.Op {
 	ends := make([]*history.Op, 0, len(ops))
 	for _, op := range ops {
 		if op.Return != history.Never {
@@ -83,6 +109,13 @@ func (w *witnessSearch) prefix(m Model, ops []*history.Op, whole Problem) Proble
 		}
 	}
 	slices.SortFunc(ends, func(a, b *history.Op) int { return cmp.Compare(a.Return, b.Return) })
+	return ends
+}
+
+// prefix finds the shortest illegal prefix. Linearizability is prefix-closed, so this is a binary
+// search over the completions.
+func (w *witnessSearch) prefix(m Model, ops []*history.Op, whole Problem) Problem {
+	ends := byEnd(ops)
 	best := whole
 	low, high := 0, len(ends)-1 // the answer is in ends[low:high+1], or it is the whole
 	for low <= high && w.ctx.Err() == nil {
