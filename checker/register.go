@@ -43,8 +43,9 @@ const (
 // One that may not have happened has no effect unless it finds reads.
 type call struct {
 	interval
-	reads, writes value // what must be found, what is left behind
-	refused       value // of a cas that failed: the old value, which must not be found; else none
+	reads, writes value  // what must be found, what is left behind
+	refused       value  // of a cas that failed: the old value, which must not be found; else none
+	revision      uint32 // that its answer carried; 0 for none, or tooFar
 }
 
 // absurd tells whether the call is a cas that failed although it found its old value: it is never legal.
@@ -67,7 +68,7 @@ func parseKV(ops []*history.Op) (Problem, error) { return parseRegisters(ops, tr
 func parseRegisters(ops []*history.Op, deletions bool) (Problem, error) {
 	in := nullFirst(len(ops) / 2)
 	calls, err := parseCalls(ops, func(op *history.Op) (call, bool, string) {
-		c := call{interval: intervalOf(op), reads: none, writes: none, refused: none}
+		c := call{interval: intervalOf(op), reads: none, writes: none, refused: none, revision: shortRevision(op.Revision)}
 		if deletions && op.F == "delete" {
 			c.writes = null
 			return c, op.Type != history.Fail, ""
@@ -155,7 +156,7 @@ func (p *registerProblem) Replay(order []int32) error { return replay(p.calls, r
 
 // Engines implements Problem.
 func (p *registerProblem) Engines() []Engine {
-	return []Engine{{"zones", p.zoned}, {"search", p.searched}}
+	return []Engine{{"version order", p.versioned}, {"zones", p.zoned}, {"search", p.searched}}
 }
 
 // with is a problem of calls of p. If it is much smaller, it gets numbers of its own for its values, since whatever

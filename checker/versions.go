@@ -1,0 +1,201 @@
+package checker
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// versioned decides a register whose answers carry revisions: of a change its own, of what only looked that of
+// the last change to what it saw (etcd's mod_revision, an index in raft's log). They say in which order the changes were
+// made, so they say where each call belongs: the change of revision r, then those that saw r, by begin. One sort and one
+// scan, O(n log n), however often a value comes back, and whatever was deleted.
+//
+// Two kinds of call have no revision, and are put where they fit:
+//
+//   - One of unknown outcome goes where a call finds what it wrote, if nothing else explains that; otherwise it
+//     is left out. Of several the one is taken that began last before that call, so that the older ones are left for
+//     what was seen earlier.
+//   - A look at an absent key goes to the first place at which the key is absent and nothing that ended before it
+//     began comes later. Taken by begin, such places never go back, so no two of these looks are in each other's way.
+//     Where there is no such place in time, one of unknown outcome may have deleted the key.
+//
+// An order that holds is a linearization, and revisions no longer matter to it. One that does not proves nothing: the
+// model does not know revisions, so they may be wrong where the values are right. That is for Versions to tell.
+func (p *registerProblem) versioned(context.Context, int64) Answer {
+	v := versioning{calls: p.calls, unknown: map[value][]int32{}}
+	order, why := v.byRevision()
+	if why != "" {
+		return Answer{Result: unfit, Why: why}
+	}
+	if !v.lay(order) || len(v.absent) > 0 && !v.seat() {
+		return Answer{Result: unfit, Why: fmt.Sprintf("operation %d is not possible where its revision puts it", v.failed)}
+	}
+	return Answer{Result: legal, Order: v.order}
+}
+
+// tooFar stands for a revision that call has no room for.
+const tooFar = math.MaxUint32
+
+// shortRevision is a revision as call keeps it.
+func shortRevision(r uint64) uint32 { return uint32(min(r, tooFar)) }
+
+// versioning is an order in the making.
+type versioning struct {
+	calls   []call
+	unknown map[value][]int32 // by value: calls of unknown outcome that write it and are not in the order, by begin
+	absent  []int32           // looks at an absent key, by begin
+	order   []int32
+	state   value         // after order
+	latest  time.Duration // begin of those in order
+	failed  int32         // Op.Index of the call that could not be put
+}
+
+// byRevision is the order of the calls that have a revision; why is a reason to leave it.
+func (v *versioning) byRevision() (order []int32, why string) {
+	keys := make([]uint64, 0, len(v.calls)) // revision, then changes before looks, then place
+	for i := range v.calls {
+		switch c := &v.calls[i]; {
+		case c.maybe:
+			v.unknown[c.writes] = append(v.unknown[c.writes], int32(i))
+		case c.revision == tooFar:
+			return nil, fmt.Sprintf("the revision of operation %d is above %d", c.index, uint32(tooFar-1))
+		case c.revision > 0 && c.writes != none:
+			keys = append(keys, uint64(c.revision)<<32|uint64(i))
+		case c.revision > 0:
+			keys = append(keys, uint64(c.revision)<<32|1<<31|uint64(i))
+		case c.reads == null && c.writes == none:
+			v.absent = append(v.absent, int32(i))
+		default:
+			return nil, fmt.Sprintf("operation %d has no revision", c.index)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, "no operation has a revision"
+	}
+	slices.Sort(keys)
+	order = make([]int32, len(keys))
+	for i, key := range keys {
+		order[i] = int32(key & math.MaxInt32)
+	}
+	return order, ""
+}
+
+// lay puts the calls of order.
+func (v *versioning) lay(order []int32) bool {
+	v.begin(len(v.calls))
+	ends := v.ends(order)
+	for i, at := range order {
+		if !v.follow(at, ends[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// follow puts a call, and before it, if it finds something else than there is, calls of unknown outcome that
+// make it so. They have to have begun by deadline, the first end of the calls from this one on.
+func (v *versioning) follow(at int32, deadline time.Duration) bool {
+	if c := &v.calls[at]; c.reads != none && !v.bring(c.reads, c.begin, deadline) {
+		v.failed = c.index
+		return false
+	}
+	return v.put(at)
+}
+
+func (v *versioning) begin(room int) {
+	v.order, v.state, v.latest = make([]int32, 0, room), null, math.MinInt64
+}
+
+// ends are, by place in order, the first end of the calls from there on.
+func (v *versioning) ends(order []int32) []time.Duration {
+	ends := make([]time.Duration, len(order)+1)
+	ends[len(order)] = math.MaxInt64
+	for i, at := range slices.Backward(order) {
+		ends[i] = min(ends[i+1], v.calls[at].end)
+	}
+	return ends
+}
+
+// put is the only way into the order: it is false if c is not possible there.
+func (v *versioning) put(at int32) bool {
+	c := &v.calls[at]
+	v.latest = max(v.latest, c.begin)
+	found := c.reads == none || c.reads == v.state
+	if c.end < v.latest || c.refused == v.state || !found && !c.maybe {
+		v.failed = c.index
+		return false
+	}
+	if found && c.writes != none {
+		v.state = c.writes
+	}
+	v.order = append(v.order, at)
+	return true
+}
+
+// link is a value that a cas of unknown outcome can replace, on the way to another.
+type link struct {
+	value value
+	call  int32 // the cas; -1 if value is where the way ends
+	then  int   // the link of what it makes
+}
+
+// bring makes the state want by calls of unknown outcome that began by deadline, if possible by begin: one, or as few
+// cas as lead to it. Only so many are looked at, so that a thousand of one value take no longer each than a few.
+func (v *versioning) bring(want value, begin, deadline time.Duration) bool {
+	if want == v.state {
+		return true
+	}
+	links := []link{{want, -1, -1}}
+	for i := 0; i < len(links); i++ {
+		for _, at := range v.makers(links[i].value, begin, deadline) {
+			from := v.calls[at].reads
+			if from == none || from == v.state {
+				return v.pull(at, i, links)
+			}
+			known := slices.ContainsFunc(links, func(l link) bool { return l.value == from })
+			if !known && len(links) < reach {
+				links = append(links, link{from, at, i})
+			}
+		}
+	}
+	return false
+}
+
+// reach is how many calls that make a value are looked at, and how many values on the way to one.
+const reach = 32
+
+// makers are calls of unknown outcome that make a value, the best first: that began last by begin, or else soon after.
+func (v *versioning) makers(of value, begin, deadline time.Duration) []int32 {
+	all := v.unknown[of]
+	from, _ := slices.BinarySearchFunc(all, begin, func(at int32, begin time.Duration) int {
+		if v.calls[at].begin <= begin {
+			return -1
+		}
+		return 1
+	})
+	best := slices.Clone(all[max(0, from-reach):from])
+	slices.Reverse(best)
+	for _, at := range all[from:min(len(all), from+reach)] {
+		if v.calls[at].begin <= deadline {
+			best = append(best, at)
+		}
+	}
+	return best
+}
+
+// pull puts the first call and those of the links that follow on it.
+func (v *versioning) pull(first int32, i int, links []link) bool {
+	for at := first; at >= 0; at, i = links[i].call, links[i].then {
+		made := v.calls[at].writes
+		all := v.unknown[made]
+		place, _ := slices.BinarySearch(all, at)
+		v.unknown[made] = slices.Delete(all, place, place+1)
+		if !v.put(at) {
+			return false
+		}
+	}
+	return true
+}
