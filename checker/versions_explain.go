@@ -1,0 +1,94 @@
+package checker
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ordeal/history"
+)
+
+// versionStory is some answers about to be told.
+type versionStory struct {
+	teller
+	s *versionScan
+}
+
+// tell begins a finding about calls.
+func (s *versionScan) tell(rule string, about ...*call) (versionStory, *Finding) {
+	f := &Finding{Rule: rule}
+	var (
+		ops          []history.Op
+		begins, ends []time.Duration
+	)
+	for _, c := range about {
+		at := slices.IndexFunc(s.ops, func(op history.Op) bool { return op.Index == c.index })
+		ops, f.Ops = append(ops, s.ops[at]), append(f.Ops, c.index)
+		begins, ends = append(begins, c.begin), append(ends, c.end)
+	}
+	t := versionStory{newTeller(ops), s}
+	f.Key, t.digits = t.key, precision(begins, ends)
+	t.sortOps(f)
+	return t, f
+}
+
+func (t versionStory) name(c *call) string { return t.nameOf(c.index) }
+
+func (t versionStory) value(v value) string { return history.ValueLabel(t.s.problem.values[v]) }
+
+// answer is what an answer says of its revision.
+func (t versionStory) answer(c *call) string {
+	if c.writes != none {
+		return fmt.Sprintf("made revision %d", c.revision)
+	}
+	return fmt.Sprintf("found revision %d", c.revision)
+}
+
+// tellBack tells of a, which had ended when b, of a lower revision, began.
+func (s *versionScan) tellBack(a, b *call) *Finding {
+	t, f := s.tell(ruleRevisionBack, a, b)
+	f.Text = fmt.Sprintf("%s %s, %s after %s had %s.", t.name(b), t.answer(b), span(b.begin-a.end), t.name(a), t.answer(a))
+	contrast := "lower than"
+	if a.revision == b.revision {
+		contrast = "not higher than"
+	}
+	f.Proof = []string{
+		fmt.Sprintf("%s %s; it had finished at %s.", t.name(a), t.answer(a), t.at(a.end)),
+		fmt.Sprintf("%s began at %s, so it comes after.", t.name(b), t.at(b.begin)),
+		fmt.Sprintf("But it %s, which is %s %d.", t.answer(b), contrast, a.revision),
+	}
+	return f
+}
+
+func (s *versionScan) tellTwice(a, b *call) *Finding {
+	t, f := s.tell(ruleRevisionTwice, a, b)
+	f.Text = fmt.Sprintf("%s and %s both made revision %d.", t.name(a), t.name(b), a.revision)
+	f.Proof = []string{"Each of them changed the key, and every change has a revision of its own."}
+	return f
+}
+
+func (s *versionScan) tellTwoValues(a, b *call) *Finding {
+	t, f := s.tell(ruleRevisionValues, a, b)
+	f.Text = fmt.Sprintf("%s and %s are both of revision %d, but the value is %s for the one and %s for the other.",
+		t.name(a), t.name(b), a.revision, t.value(a.cluster()), t.value(b.cluster()))
+	f.Proof = []string{
+		fmt.Sprintf("%s %s; the value is %s.", t.name(a), t.answer(a), t.value(a.cluster())),
+		fmt.Sprintf("%s %s; the value is %s.", t.name(b), t.answer(b), t.value(b.cluster())),
+		"A revision is one change, which left one value behind.",
+	}
+	return f
+}
+
+// tellCause tells of a cas, of an answer of a higher revision with the value that the cas replaced, and of the only one
+// to write that.
+func (s *versionScan) tellCause(cas, old, writer *call) *Finding {
+	t, f := s.tell(ruleRevisionCause, cas, old, writer)
+	v := t.value(cas.reads)
+	f.Text = fmt.Sprintf("%s %s, but %s, which it replaced, was there at revision %d: %s.", t.name(cas), t.answer(cas), v, old.revision, t.name(old))
+	f.Proof = []string{
+		fmt.Sprintf("%s was written once, by %s, so when it had been replaced it was not there again.", v, t.name(writer)),
+		fmt.Sprintf("%s replaced it and %s.", t.name(cas), t.answer(cas)),
+		fmt.Sprintf("%s %s, which is higher, and the value is %s.", t.name(old), t.answer(old), v),
+	}
+	return f
+}
