@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"encoding/json"
 	"slices"
 	"time"
 
@@ -24,7 +25,8 @@ type setCall struct {
 	element value   // of an insert; none for a read
 	shows   []value // of a read
 	sees    setState
-	strange bool // a read of what is no set
+	strange bool // a read of what is no list
+	twice   bool // a read that shows an element twice
 }
 
 // setState stands for a set: the size, and two sums over scattered elements, which no two sets that occur share but by
@@ -36,6 +38,13 @@ type setState struct {
 
 func (s setState) with(v value) setState {
 	return setState{s.n + 1, s.a + scatter(uint64(v)*2+1), s.b + scatter(uint64(v)*2+2)}
+}
+
+func stateOf(shows []value) (s setState) {
+	for _, v := range shows {
+		s = s.with(v)
+	}
+	return s
 }
 
 func parseSet(ops []*history.Op) (Problem, error) {
@@ -55,9 +64,26 @@ func parseSet(ops []*history.Op) (Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &plainProblem[setCall, *setCall, setState]{calls: calls, m: set()}
-	p.quick = func() ([]setCall, machine[setCall, setState]) { return seenInserts(calls, len(in.values)), p.m }
-	return p, nil
+	return newSetProblem(calls, in.values), nil
+}
+
+// setProblem is the Problem of a set.
+type setProblem struct {
+	plainProblem[setCall, *setCall, setState]
+	values []json.RawMessage // by value; shared with the problems made of this one
+	groups []value           // in the order of first calls; made by Groups
+}
+
+func newSetProblem(calls []setCall, values []json.RawMessage) *setProblem {
+	p := &setProblem{values: values}
+	p.calls, p.m = calls, set()
+	p.quick = func() ([]setCall, machine[setCall, setState]) { return seenInserts(calls, len(values)), p.m }
+	return p
+}
+
+// Engines implements Problem.
+func (p *setProblem) Engines() []Engine {
+	return append([]Engine{{"inclusion order", p.included}}, p.plainProblem.Engines()...)
 }
 
 // seenInserts leaves out inserts of unknown outcome that no read shows, and gives those that one shows its end. A read
@@ -77,6 +103,66 @@ func seenInserts(calls []setCall, values int) []setCall {
 	})
 }
 
+// Groups implements Problem: a group is an element.
+func (p *setProblem) Groups() int {
+	if p.groups != nil {
+		return len(p.groups)
+	}
+	seen := make([]bool, len(p.values))
+	touch := func(v value) {
+		if v != none && !seen[v] {
+			seen[v] = true
+			p.groups = append(p.groups, v)
+		}
+	}
+	for _, c := range p.calls { // in the order of their begins
+		touch(c.element)
+		for _, v := range c.shows {
+			touch(v)
+		}
+	}
+	return len(p.groups)
+}
+
+// Keep implements Problem. To leave an element out is to drop its insert and to strike it from every answer: what
+// was legal stays so, since nothing else depends on it.
+func (p *setProblem) Keep(keep func(group int) bool) Problem {
+	kept := make([]bool, len(p.values))
+	for g := range p.Groups() {
+		kept[p.groups[g]] = keep(g)
+	}
+	return p.only(p.calls, func(v value) bool { return kept[v] })
+}
+
+// only is some calls of p with those elements alone that are kept.
+func (p *setProblem) only(calls []setCall, kept func(v value) bool) *setProblem {
+	var left []setCall
+	for _, c := range calls {
+		if c.element != none && !kept(c.element) {
+			continue
+		}
+		shows := make([]value, 0, min(len(c.shows), 8))
+		for _, v := range c.shows {
+			if kept(v) {
+				shows = append(shows, v)
+			}
+		}
+		c.shows, c.sees, c.twice = shows, stateOf(shows), c.twice && hasTwice(shows)
+		left = append(left, c)
+	}
+	return newSetProblem(left, p.values)
+}
+
+// Weaken implements Problem: a read is left out, and so is an insert that no read shows. Any other insert must stay,
+// for without it those that show its element would be convicted.
+func (p *setProblem) Weaken(i int) (Problem, bool) {
+	c := p.calls[i]
+	if c.element != none && slices.ContainsFunc(p.calls, func(r setCall) bool { return slices.Contains(r.shows, c.element) }) {
+		return nil, false
+	}
+	return newSetProblem(slices.Delete(slices.Clone(p.calls), i, i+1), p.values), true
+}
+
 // set fills c with what op says; keep is false if that is nothing.
 func (in *interner) set(c *setCall, op *history.Op) (keep bool, reason string) {
 	switch op.F {
@@ -94,15 +180,17 @@ func (in *interner) set(c *setCall, op *history.Op) (keep bool, reason string) {
 			return false, ""
 		}
 		c.shows, c.strange, reason = in.elements(op.Output)
-		for _, v := range c.shows {
-			c.sees = c.sees.with(v)
-		}
-		sorted := slices.Sorted(slices.Values(c.shows))
-		c.strange = c.strange || len(slices.Compact(sorted)) < len(c.shows)
+		c.sees = stateOf(c.shows)
+		c.twice = hasTwice(c.shows)
 		return true, reason
 	default:
 		return false, "a set knows insert and read"
 	}
+}
+
+func hasTwice(shows []value) bool {
+	sorted := slices.Sorted(slices.Values(shows))
+	return len(slices.Compact(sorted)) < len(shows)
 }
 
 // set is the sequential specification.
@@ -110,7 +198,7 @@ func set() machine[setCall, setState] {
 	return machine[setCall, setState]{
 		step: func(state setState, c *setCall) (setState, bool) {
 			if c.element == none {
-				return state, !c.strange && c.sees == state
+				return state, !c.strange && !c.twice && c.sees == state
 			}
 			return state.with(c.element), true
 		},

@@ -13,24 +13,23 @@ import (
 // made, so they say where each call belongs: the change of revision r, then those that saw r, by begin. One sort and one
 // scan, O(n log n), however often a value comes back, and whatever was deleted.
 //
-// Two kinds of call have no revision, and are put where they fit:
+// Calls without a revision are put where they fit:
 //
 //   - One of unknown outcome goes where a call finds what it wrote, if nothing else explains that; otherwise it
 //     is left out. Of several the one is taken that began last before that call, so that the older ones are left for
 //     what was seen earlier.
-//   - A look at an absent key goes to the first place at which the key is absent and nothing that ended before it
-//     began comes later. Taken by begin, such places never go back, so no two of these looks are in each other's way.
-//     Where there is no such place in time, one of unknown outcome may have deleted the key.
+//   - A look at an absent key, or a cas that failed without telling what it found, goes to the first place that is in time
+//     and where it finds what it found. Where there is none, one of unknown outcome may have made it so.
 //
 // An order that holds is a linearization, and revisions no longer matter to it. One that does not proves nothing: the
 // model does not know revisions, so they may be wrong where the values are right. That is for Versions to tell.
 func (p *registerProblem) versioned(context.Context, int64) Answer {
-	v := versioning{calls: p.calls, unknown: map[value][]int32{}}
+	v := versioning{calls: p.calls, unknown: map[value][]int32{}, found: make([]bool, len(p.values))}
 	order, why := v.byRevision()
 	if why != "" {
 		return Answer{Result: unfit, Why: why}
 	}
-	if !v.lay(order) || len(v.absent) > 0 && !v.seat() {
+	if !v.lay(order) || len(v.looks) > 0 && !v.seat() {
 		return Answer{Result: unfit, Why: fmt.Sprintf("operation %d is not possible where its revision puts it", v.failed)}
 	}
 	return Answer{Result: legal, Order: v.order}
@@ -46,7 +45,9 @@ func shortRevision(r uint64) uint32 { return uint32(min(r, tooFar)) }
 type versioning struct {
 	calls   []call
 	unknown map[value][]int32 // by value: calls of unknown outcome that write it and are not in the order, by begin
-	absent  []int32           // looks at an absent key, by begin
+	all     []int32           // of unknown outcome, by begin
+	found   []bool            // by value: a call finds it
+	looks   []int32           // that have no revision
 	order   []int32
 	state   value         // after order
 	latest  time.Duration // begin of those in order
@@ -57,17 +58,21 @@ type versioning struct {
 func (v *versioning) byRevision() (order []int32, why string) {
 	keys := make([]uint64, 0, len(v.calls)) // revision, then changes before looks, then place
 	for i := range v.calls {
-		switch c := &v.calls[i]; {
+		c := &v.calls[i]
+		if c.reads != none {
+			v.found[c.reads] = true
+		}
+		switch {
 		case c.maybe:
-			v.unknown[c.writes] = append(v.unknown[c.writes], int32(i))
+			v.unknown[c.writes], v.all = append(v.unknown[c.writes], int32(i)), append(v.all, int32(i))
 		case c.revision == tooFar:
 			return nil, fmt.Sprintf("the revision of operation %d is above %d", c.index, uint32(tooFar-1))
 		case c.revision > 0 && c.writes != none:
 			keys = append(keys, uint64(c.revision)<<32|uint64(i))
 		case c.revision > 0:
 			keys = append(keys, uint64(c.revision)<<32|1<<31|uint64(i))
-		case c.reads == null && c.writes == none:
-			v.absent = append(v.absent, int32(i))
+		case c.writes == none && (c.reads == null || c.blind()):
+			v.looks = append(v.looks, int32(i))
 		default:
 			return nil, fmt.Sprintf("operation %d has no revision", c.index)
 		}
@@ -88,6 +93,9 @@ func (v *versioning) lay(order []int32) bool {
 	v.begin(len(v.calls))
 	ends := v.ends(order)
 	for i, at := range order {
+		if c := &v.calls[at]; c.refused == v.state {
+			_ = v.bring(v.foundNext(order[i+1:]), c.begin, ends[i])
+		}
 		if !v.follow(at, ends[i]) {
 			return false
 		}
@@ -95,12 +103,34 @@ func (v *versioning) lay(order []int32) bool {
 	return true
 }
 
+// foundNext is what calls find that come next in order, for a cas that failed there must have found it, too; it is the
+// state if they do not tell.
+func (v *versioning) foundNext(order []int32) value {
+	for _, at := range order {
+		c := &v.calls[at]
+		if c.reads != none {
+			return c.reads
+		}
+		if c.writes != none {
+			break
+		}
+	}
+	return v.state
+}
+
 // follow puts a call, and before it, if it finds something else than there is, calls of unknown outcome that
 // make it so. They have to have begun by deadline, the first end of the calls from this one on.
 func (v *versioning) follow(at int32, deadline time.Duration) bool {
-	if c := &v.calls[at]; c.reads != none && !v.bring(c.reads, c.begin, deadline) {
+	c := &v.calls[at]
+	if c.reads != none && !v.bring(c.reads, c.begin, deadline) {
 		v.failed = c.index
 		return false
+	}
+	if c.refused == v.state {
+		if other := v.pick(c, v.state, c.begin, deadline); other >= 0 {
+			v.take(other)
+			_ = v.put(other)
+		}
 	}
 	return v.put(at)
 }
@@ -169,7 +199,10 @@ const reach = 32
 
 // makers are calls of unknown outcome that make a value, the best first: that began last by begin, or else soon after.
 func (v *versioning) makers(of value, begin, deadline time.Duration) []int32 {
-	all := v.unknown[of]
+	return v.near(v.unknown[of], begin, deadline)
+}
+
+func (v *versioning) near(all []int32, begin, deadline time.Duration) []int32 {
 	from, _ := slices.BinarySearchFunc(all, begin, func(at int32, begin time.Duration) int {
 		if v.calls[at].begin <= begin {
 			return -1
@@ -186,13 +219,45 @@ func (v *versioning) makers(of value, begin, deadline time.Duration) []int32 {
 	return best
 }
 
+// pick is a call of unknown outcome, not in the order, that is possible in a state and makes one in which look is; if
+// possible one whose value nobody found, for else it is of more use elsewhere. It is -1 if none is near.
+func (v *versioning) pick(look *call, state value, begin, deadline time.Duration) int32 {
+	near := v.near(v.all, begin, deadline)
+	if look.reads != none {
+		near = v.makers(look.reads, begin, deadline)
+	}
+	chosen := int32(-1)
+	for _, at := range near {
+		c := &v.calls[at]
+		_, left := slices.BinarySearch(v.unknown[c.writes], at)
+		switch possible := c.reads == none || c.reads == state; {
+		case !left || !possible || !look.allows(c.writes):
+		case !v.found[c.writes]:
+			return at
+		case chosen < 0:
+			chosen = at
+		}
+	}
+	return chosen
+}
+
+// allows tells whether a call that looks is possible in a state.
+func (c *call) allows(state value) bool {
+	return (c.reads == none || c.reads == state) && c.refused != state
+}
+
+// take is the end of a call's being of unknown outcome.
+func (v *versioning) take(at int32) {
+	made := v.calls[at].writes
+	all := v.unknown[made]
+	place, _ := slices.BinarySearch(all, at)
+	v.unknown[made] = slices.Delete(all, place, place+1)
+}
+
 // pull puts the first call and those of the links that follow on it.
 func (v *versioning) pull(first int32, i int, links []link) bool {
 	for at := first; at >= 0; at, i = links[i].call, links[i].then {
-		made := v.calls[at].writes
-		all := v.unknown[made]
-		place, _ := slices.BinarySearch(all, at)
-		v.unknown[made] = slices.Delete(all, place, place+1)
+		v.take(at)
 		if !v.put(at) {
 			return false
 		}

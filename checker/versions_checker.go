@@ -73,13 +73,13 @@ func (s versions) Check(ctx context.Context, ops []history.Op) Verdict {
 
 // versionScan is the answers about one key that carry a revision.
 type versionScan struct {
-	ops        []history.Op
+	ops        []*history.Op
 	problem    *registerProblem
 	answers    []*call // by begin
 	byRevision []*call
 }
 
-func newVersionScan(ops []history.Op, p *registerProblem) *versionScan {
+func newVersionScan(ops []*history.Op, p *registerProblem) *versionScan {
 	s := &versionScan{ops: ops, problem: p}
 	var keys []uint64
 	for i := range p.calls {
@@ -97,6 +97,14 @@ func newVersionScan(ops []history.Op, p *registerProblem) *versionScan {
 
 // changes tells whether a call that was answered surely made a revision. To make null is to delete.
 func (c *call) changes() bool { return c.writes != none && c.writes != null }
+
+// leaves is the value after a call that was answered; none if its answer does not tell.
+func (c *call) leaves() value {
+	if c.writes != none {
+		return c.writes
+	}
+	return c.reads
+}
 
 func (s *versionScan) judge() []Finding {
 	var found []Finding
@@ -155,8 +163,8 @@ func (s *versionScan) twice() *Finding {
 
 // twoValues leaves two changes to twice.
 func (s *versionScan) twoValues() *Finding {
-	looks := func(a *call) bool { return !a.changes() }
-	if a, b := s.shared(looks, func(a, b *call) bool { return a.cluster() != b.cluster() }); a != nil {
+	looks := func(a *call) bool { return !a.changes() && a.leaves() != none }
+	if a, b := s.shared(looks, func(a, b *call) bool { return b.leaves() != none && a.leaves() != b.leaves() }); a != nil {
 		return s.tellTwoValues(a, b)
 	}
 	return nil
@@ -166,7 +174,9 @@ func (s *versionScan) twoValues() *Finding {
 func (s *versionScan) cause() *Finding {
 	latest := make([]*call, len(s.problem.values)) // by value: the answer of the highest revision
 	for _, c := range s.byRevision {
-		latest[c.cluster()] = c
+		if v := c.leaves(); v != none {
+			latest[v] = c
+		}
 	}
 	tables := simplifier{calls: s.problem.calls}
 	tables.index(len(s.problem.values))

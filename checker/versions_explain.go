@@ -2,7 +2,6 @@ package checker
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"ordeal/history"
@@ -16,18 +15,14 @@ type versionStory struct {
 
 // tell begins a finding about calls.
 func (s *versionScan) tell(rule string, about ...*call) (versionStory, *Finding) {
-	f := &Finding{Rule: rule}
-	var (
-		ops          []history.Op
-		begins, ends []time.Duration
-	)
+	t := versionStory{newTeller(s.ops), s}
+	f := &Finding{Key: t.key, Rule: rule}
+	var begins, ends []time.Duration
 	for _, c := range about {
-		at := slices.IndexFunc(s.ops, func(op history.Op) bool { return op.Index == c.index })
-		ops, f.Ops = append(ops, s.ops[at]), append(f.Ops, c.index)
+		f.Ops = append(f.Ops, int(c.index))
 		begins, ends = append(begins, c.begin), append(ends, c.end)
 	}
-	t := versionStory{newTeller(ops), s}
-	f.Key, t.digits = t.key, precision(begins, ends)
+	t.digits = precision(begins, ends)
 	t.sortOps(f)
 	return t, f
 }
@@ -70,10 +65,10 @@ func (s *versionScan) tellTwice(a, b *call) *Finding {
 func (s *versionScan) tellTwoValues(a, b *call) *Finding {
 	t, f := s.tell(ruleRevisionValues, a, b)
 	f.Text = fmt.Sprintf("%s and %s are both of revision %d, but the value is %s for the one and %s for the other.",
-		t.name(a), t.name(b), a.revision, t.value(a.cluster()), t.value(b.cluster()))
+		t.name(a), t.name(b), a.revision, t.value(a.leaves()), t.value(b.leaves()))
 	f.Proof = []string{
-		fmt.Sprintf("%s %s; the value is %s.", t.name(a), t.answer(a), t.value(a.cluster())),
-		fmt.Sprintf("%s %s; the value is %s.", t.name(b), t.answer(b), t.value(b.cluster())),
+		fmt.Sprintf("%s %s; the value is %s.", t.name(a), t.answer(a), t.value(a.leaves())),
+		fmt.Sprintf("%s %s; the value is %s.", t.name(b), t.answer(b), t.value(b.leaves())),
 		"A revision is one change, which left one value behind.",
 	}
 	return f

@@ -15,7 +15,7 @@ func KV(o Options) Workload {
 	return Workload{
 		Name:     "kv",
 		Ops:      make(rotation, o.Keys).ops(kvOp),
-		Checkers: []checker.Checker{checker.Linearizable(checker.KV(), o.Budget)},
+		Checkers: []checker.Checker{checker.Linearizable(checker.KV(), o.Budget), checker.Versions()},
 		Online:   checker.OnlineKV,
 	}
 }

@@ -18,7 +18,7 @@ func Register(o Options) Workload {
 	return Workload{
 		Name:     "register",
 		Ops:      make(rotation, o.Keys).ops(registerOp),
-		Checkers: []checker.Checker{checker.Linearizable(checker.Register(), o.Budget)},
+		Checkers: []checker.Checker{checker.Linearizable(checker.Register(), o.Budget), checker.Versions()},
 		Online:   checker.OnlineRegister,
 	}
 }

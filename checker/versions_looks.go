@@ -1,0 +1,219 @@
+package checker
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+)
+
+// seating puts looks without a revision between the calls of an order. Place i is before call i.
+type seating struct {
+	v      *versioning
+	order  []int32
+	states []value         // by place
+	latest []time.Duration // by place: the last begin of the calls before it
+	ends   []time.Duration // by place: the first end of the calls from it on
+	absent []int32         // by place: the first from there on where the key is absent
+	other  []int32         // by place: the first from there on where the state is another one
+	added  []insertion     // by place, one at each
+	seats  []seat
+}
+
+// insertion is a call of unknown outcome that is put at a place for the sake of looks there.
+type insertion struct {
+	place  int
+	call   int32
+	begin  time.Duration // of the call
+	writes value
+}
+
+// seat is where a look goes: twice its place, and one more if that is behind the insertion there.
+type seat struct {
+	look, at int32
+}
+
+// seat puts the looks between the calls that are in order already.
+func (v *versioning) seat() bool {
+	s := seating{v: v, order: v.order, ends: v.ends(v.order)}
+	s.measure()
+	byBegin := func(a, b int32) int { return cmp.Compare(v.calls[a].begin, v.calls[b].begin) }
+	slices.SortStableFunc(v.looks, byBegin)
+	if !s.insert() || !s.choose() {
+		return false
+	}
+	slices.SortStableFunc(s.seats, func(a, b seat) int { return cmp.Compare(a.at, b.at) })
+	v.begin(len(v.calls))
+	next := 0
+	follow := func(to int) bool {
+		for ; next < to; next++ {
+			if !v.follow(s.order[next], s.ends[next]) {
+				return false
+			}
+		}
+		return true
+	}
+	made := int32(-1)
+	for _, l := range s.seats {
+		if !follow(int(l.at / 2)) {
+			return false
+		}
+		if l.at%2 == 1 && l.at != made {
+			made = l.at
+			if !v.put(s.added[s.addedFrom(next)].call) {
+				return false
+			}
+		}
+		if !v.put(l.look) {
+			return false
+		}
+	}
+	return follow(len(s.order))
+}
+
+func (s *seating) measure() {
+	n := len(s.order)
+	s.states, s.latest = make([]value, n+1), make([]time.Duration, n+1)
+	s.absent, s.other = make([]int32, n+1), make([]int32, n+1)
+	s.states[0], s.latest[0] = null, math.MinInt64
+	for i, at := range s.order {
+		c := &s.v.calls[at]
+		s.states[i+1], s.latest[i+1] = s.states[i], max(s.latest[i], c.begin)
+		if c.writes != none {
+			s.states[i+1] = c.writes
+		}
+	}
+	absent, other := int32(n+1), int32(n+1)
+	for i := n; i >= 0; i-- {
+		if i < n && s.states[i+1] != s.states[i] {
+			other = int32(i + 1)
+		}
+		if s.states[i] == null {
+			absent = int32(i)
+		}
+		s.absent[i], s.other[i] = absent, other
+	}
+}
+
+// seatOf is the first seat for c from a place and a seat on.
+func (s *seating) seatOf(c *call, first int, floor int32) (at int32, ok bool) {
+	if from := max(first, int(floor+1)/2); from < len(s.states) {
+		var place int
+		place, ok = s.place(c, from)
+		at = int32(2 * place)
+	}
+	for _, g := range s.added[s.addedFrom(max(first, int(floor/2))):] {
+		switch {
+		case ok && at < int32(2*g.place+1) || s.latest[g.place] > c.end:
+			return at, ok
+		case c.allows(g.writes) && g.begin <= c.end:
+			return int32(2*g.place + 1), true
+		}
+	}
+	return at, ok
+}
+
+// place is the first from a place on where a look finds what it found, and whether that is in time.
+func (s *seating) place(c *call, from int) (place int, ok bool) {
+	place = from
+	switch {
+	case c.reads == null:
+		place = int(s.absent[from])
+	case c.refused == s.states[from]:
+		place = int(s.other[from])
+	}
+	return place, place < len(s.latest) && s.latest[place] <= c.end
+}
+
+// first is the first place for c from one on: none that ended before c began comes later.
+func (s *seating) first(c *call, from int) int {
+	for s.ends[from] < c.begin {
+		from++
+	}
+	return from
+}
+
+// addedFrom is the first insertion from a place on.
+func (s *seating) addedFrom(place int) int {
+	i, _ := slices.BinarySearchFunc(s.added, place, func(g insertion, place int) int { return cmp.Compare(g.place, place) })
+	return i
+}
+
+// insert finds which looks have no place, and chooses insertions for them, as few as will do: by end, and for each
+// the last place that is in time (so intervals are stabbed with the fewest points). It is false if there is none.
+func (s *seating) insert() bool {
+	var lost []seat
+	first := 0
+	for _, at := range s.v.looks {
+		c := &s.v.calls[at]
+		first = s.first(c, first)
+		if _, ok := s.place(c, first); !ok {
+			lost = append(lost, seat{at, int32(first)})
+		}
+	}
+	slices.SortStableFunc(lost, func(a, b seat) int { return cmp.Compare(s.v.calls[a.look].end, s.v.calls[b.look].end) })
+	for _, l := range lost {
+		c := &s.v.calls[l.look]
+		if _, ok := s.seatOf(c, int(l.at), 0); !ok && !s.insertFor(c, int(l.at)) {
+			s.v.failed = c.index
+			return false
+		}
+	}
+	return true
+}
+
+// insertFor makes an insertion from place first on: at the last that is in time and before a call that does not care what
+// it finds, or whose value another of unknown outcome can bring back.
+func (s *seating) insertFor(look *call, first int) bool {
+	last, _ := slices.BinarySearch(s.latest, look.end+1)
+	for i := last - 1; i >= first; i-- {
+		careless := i == len(s.order)
+		if !careless {
+			next := &s.v.calls[s.order[i]]
+			careless = next.reads == none && next.writes != none || s.v.made(s.states[i], s.ends[i])
+		}
+		at := s.addedFrom(i)
+		if !careless || at < len(s.added) && s.added[at].place == i {
+			continue
+		}
+		if call := s.v.pick(look, s.states[i], look.begin, min(look.end, s.ends[i])); call >= 0 {
+			s.v.take(call)
+			c := &s.v.calls[call]
+			s.added = slices.Insert(s.added, at, insertion{i, call, c.begin, c.writes})
+			return true
+		}
+	}
+	return false
+}
+
+// made tells whether a call of unknown outcome that is not in the order, and began by deadline, makes value.
+func (v *versioning) made(value value, deadline time.Duration) bool {
+	calls := v.unknown[value]
+	return len(calls) > 0 && v.calls[calls[0]].begin <= deadline
+}
+
+// choose gives each look the first seat where it is possible and not before one that had ended when it began.
+func (s *seating) choose() bool {
+	calls := s.v.calls
+	s.seats = make([]seat, len(s.v.looks))
+	byEnd := make([]int32, len(s.v.looks)) // places in looks
+	for i := range byEnd {
+		byEnd[i] = int32(i)
+	}
+	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Compare(calls[s.v.looks[a]].end, calls[s.v.looks[b]].end) })
+	first, floor, ended := 0, int32(0), 0
+	for i, at := range s.v.looks {
+		c := &calls[at]
+		first = s.first(c, first)
+		for ; calls[s.v.looks[byEnd[ended]]].end < c.begin; ended++ {
+			floor = max(floor, s.seats[byEnd[ended]].at)
+		}
+		chosen, ok := s.seatOf(c, first, floor)
+		if !ok {
+			s.v.failed = c.index
+			return false
+		}
+		s.seats[i] = seat{at, chosen}
+	}
+	return true
+}
