@@ -37,7 +37,7 @@ func parseLock(ops []*history.Op) (Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &plainProblem[lockCall, *lockCall, lockState]{calls: calls, m: lock()}, nil
+	return newLockProblem(calls), nil
 }
 
 func readLock(op *history.Op) (c lockCall, keep bool, reason string) {

@@ -1,0 +1,244 @@
+package checker
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"ordeal/history"
+)
+
+// The rules that a lock can break.
+const (
+	ruleTokenTwice    = "token given twice"
+	ruleReturnedTwice = "token given back twice"
+	ruleTokenNowhere  = "token from nowhere"
+	ruleTokenBack     = "token went back"
+	ruleHeldByTwo     = "held by two at once"
+	ruleFoundFree     = "found free while held"
+)
+
+// Explain implements Problem. A rule is named only if the calls of p show it by themselves; a token that is in p has its
+// grant there, if it was answered, and its release.
+func (p *lockProblem) Explain(ops []*history.Op) Finding {
+	s := &lockStory{teller: newTeller(ops), calls: slices.Clone(p.calls)}
+	if len(s.calls) > storyMax {
+		return s.finding(ruleOther, fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.",
+			len(s.calls)))
+	}
+	slices.SortStableFunc(s.calls, func(a, b lockCall) int { return cmp.Compare(a.begin, b.begin) })
+	var begins, ends []time.Duration
+	for _, c := range s.calls {
+		begins, ends = append(begins, c.begin), append(ends, c.end)
+	}
+	s.digits = precision(begins, ends)
+	for _, rule := range [...]func(a, b lockCall) (Finding, bool){s.absurd, s.twice, s.nowhere, s.tooEarly, s.goneBack, s.byTwo, s.foundFree} {
+		if f, ok := s.pair(rule); ok {
+			return f
+		}
+	}
+	if f, ok := s.tooFew(); ok {
+		return f
+	}
+	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)), everyOrder(s.teller, s.calls)...)
+}
+
+// lockStory is a problem of a lock without a legal order, about to be told.
+type lockStory struct {
+	teller
+	calls []lockCall
+}
+
+func (s *lockStory) name(c lockCall) string { return s.nameOf(c.index) }
+
+// pair calls rule for each two calls, a call and itself among them, until they are a finding.
+func (s *lockStory) pair(rule func(a, b lockCall) (Finding, bool)) (Finding, bool) {
+	for _, a := range s.calls {
+		for _, b := range s.calls {
+			if f, ok := rule(a, b); ok {
+				return f, true
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+func (s *lockStory) find(is func(c *lockCall) bool) (lockCall, bool) {
+	i := slices.IndexFunc(s.calls, func(c lockCall) bool { return is(&c) })
+	if i < 0 {
+		return lockCall{}, false
+	}
+	return s.calls[i], true
+}
+
+// grant is the call that was granted a token.
+func (s *lockStory) grant(token uint64) (lockCall, bool) {
+	return s.find(func(c *lockCall) bool { return c.grants() && c.token == token })
+}
+
+// release is the call that ended a tenure: if none was answered, the first to begin of those that may have.
+func (s *lockStory) release(token uint64) (lockCall, bool) {
+	is := func(c *lockCall) bool { return !c.refused && c.release == token }
+	if c, ok := s.find(func(c *lockCall) bool { return is(c) && !c.maybe }); ok {
+		return c, true
+	}
+	return s.find(is)
+}
+
+// shows tells whether the lock was held under a token while c was carried out, and which.
+func (c *lockCall) shows() (token uint64, ok bool) {
+	return c.about(), c.about() > 0 && !c.maybe
+}
+
+// does is what an answer says.
+func (s *lockStory) does(c lockCall) string {
+	switch {
+	case c.grants():
+		return fmt.Sprintf("%s was granted it under %d", s.name(c), c.token)
+	case c.sees():
+		return fmt.Sprintf("%s found it held under %d", s.name(c), c.token)
+	}
+	return fmt.Sprintf("%s gave %d back", s.name(c), c.release)
+}
+
+func (s *lockStory) absurd(a, _ lockCall) (Finding, bool) {
+	if !a.sees() || a.release != a.token {
+		return Finding{}, false
+	}
+	return s.finding(ruleNoAnswer, fmt.Sprintf("%s was refused because the lock is held under %d, which is what it was to give back.", s.name(a), a.token)), true
+}
+
+func (s *lockStory) twice(a, b lockCall) (Finding, bool) {
+	switch {
+	case a.index == b.index:
+	case a.grants() && b.grants() && a.token == b.token:
+		return s.finding(ruleTokenTwice, fmt.Sprintf("%s and %s were both granted token %d.", s.name(a), s.name(b), a.token)), true
+	case returns(a) && returns(b) && a.release == b.release:
+		return s.finding(ruleReturnedTwice, fmt.Sprintf("%s and %s both gave token %d back.", s.name(a), s.name(b), a.release),
+			"Once it was given back the lock is not held under it again, for every grant has a higher token."), true
+	}
+	return Finding{}, false
+}
+
+// returns tells whether c gave its token back.
+func returns(c lockCall) bool { return !c.refused && !c.maybe && c.release > 0 }
+
+// nowhere: a token was there, but nobody can have been granted it.
+func (s *lockStory) nowhere(a, _ lockCall) (Finding, bool) {
+	token, ok := a.shows()
+	if _, granted := s.grant(token); !ok || granted {
+		return Finding{}, false
+	}
+	if slices.ContainsFunc(s.ops, func(op *history.Op) bool {
+		return op.F == "acquire" && op.Type == history.Info && op.Call <= a.end
+	}) {
+		_, seen := s.find(func(c *lockCall) bool { return c.sees() && c.token == token })
+		if !returns(a) || seen {
+			return Finding{}, false
+		}
+		return s.finding(ruleTokenNowhere, fmt.Sprintf("%s; nobody was granted %d, and nobody found the lock held under it.", s.does(a), token)), true
+	}
+	return s.finding(ruleTokenNowhere, fmt.Sprintf("%s; nobody was granted %d, and no acquire whose outcome is unknown had begun.", s.does(a), token)), true
+}
+
+// tooFew: more tokens are without a grant than there are acquires of unknown outcome that had begun.
+func (s *lockStory) tooFew() (Finding, bool) {
+	var tokens []uint64
+	for _, c := range s.calls {
+		if token, ok := c.shows(); ok {
+			if _, granted := s.grant(token); !granted && !slices.Contains(tokens, token) {
+				tokens = append(tokens, token)
+			}
+		}
+	}
+	unknown := 0
+	for _, c := range s.calls {
+		if c.maybe && c.release == 0 {
+			unknown++
+		}
+	}
+	if unknown >= len(tokens) {
+		return Finding{}, false
+	}
+	slices.Sort(tokens)
+	return s.finding(ruleTokenNowhere, fmt.Sprintf("nobody was granted any of the tokens %v, and there are no more than %s whose outcome is unknown.",
+		tokens, count(unknown, "acquire"))), true
+}
+
+// tooEarly: a token was there before its grant began, or was found after it had been given back.
+func (s *lockStory) tooEarly(a, b lockCall) (Finding, bool) {
+	token, ok := a.shows()
+	switch {
+	case !ok || a.end >= b.begin:
+	case b.grants() && b.token == token:
+		return s.finding(ruleTokenNowhere, fmt.Sprintf("%s and had finished %s before %s, which was granted it, began.", s.does(a), span(b.begin-a.end), s.name(b))), true
+	case returns(a) && b.sees() && b.token == token:
+		return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), span(b.begin-a.end), s.does(a)),
+			"Once it was given back the lock is not held under it again, for every grant has a higher token."), true
+	}
+	return Finding{}, false
+}
+
+// goneBack: the lock was held under a token, and later it was granted or held under a lower one.
+func (s *lockStory) goneBack(a, b lockCall) (Finding, bool) {
+	high, ok1 := a.shows()
+	low, ok2 := b.shows()
+	if !ok1 || !ok2 || high <= low || a.end >= b.begin || returns(b) {
+		return Finding{}, false
+	}
+	return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), span(b.begin-a.end), s.does(a)),
+		fmt.Sprintf("%s; it had finished at %s: by then %d was over or had not been, for tokens rise.", s.does(a), s.at(a.end), low),
+		fmt.Sprintf("%s began at %s, and the lock was held under %d.", s.name(b), s.at(b.begin), low)), true
+}
+
+// byTwo: a was granted the lock, or found it held, under a higher token than b had been, which nobody had begun to give back.
+func (s *lockStory) byTwo(a, b lockCall) (Finding, bool) {
+	high, ok1 := a.shows()
+	low, ok2 := b.shows()
+	if !ok1 || !ok2 || high <= low || returns(a) || returns(b) {
+		return Finding{}, false
+	}
+	until := "and nobody gave it back"
+	if r, ok := s.release(low); ok {
+		if a.end >= r.begin {
+			return Finding{}, false
+		}
+		until = fmt.Sprintf("and it was not given back before %s began, %s later", s.name(r), span(r.begin-a.end))
+	}
+	return s.finding(ruleHeldByTwo, fmt.Sprintf("%s, and %s, %s.", s.does(b), s.does(a), until),
+		fmt.Sprintf("The lock was held under %d before it was under %d, for tokens rise.", low, high),
+		fmt.Sprintf("It was still held under %d when %s had finished at %s.", low, s.name(a), s.at(a.end))), true
+}
+
+// foundFree: a release found the lock free, although it was held from before the call began until after it had ended.
+func (s *lockStory) foundFree(a, b lockCall) (Finding, bool) {
+	token, ok := b.shows()
+	if !ok || !a.refused || a.token > 0 || returns(b) || b.end >= a.begin {
+		return Finding{}, false
+	}
+	until := ""
+	later, found := s.find(func(c *lockCall) bool { return c.about() == token && !c.grants() && c.begin > a.end })
+	released, given := s.release(token)
+	switch {
+	case given && released.begin <= a.end && !(found && !later.maybe):
+		return Finding{}, false
+	case found:
+		until = fmt.Sprintf("; %s later %s", span(later.begin-a.end), s.does(later))
+	case !given:
+		until = fmt.Sprintf("; nobody gave %d back", token)
+	default:
+		return Finding{}, false
+	}
+	return s.finding(ruleFoundFree, fmt.Sprintf("%s found the lock free, %s after %s%s.", s.name(a), span(a.begin-b.end), s.does(b), until)), true
+}
+
+// finding makes a Finding whose witnesses are the whole story, for it was confirmed as a whole.
+func (s *lockStory) finding(rule, text string, proof ...string) Finding {
+	f := Finding{Key: s.key, Rule: rule, Text: text, Proof: proof}
+	for _, c := range s.calls {
+		f.Ops = append(f.Ops, int(c.index))
+	}
+	s.sortOps(&f)
+	return f
+}

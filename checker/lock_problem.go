@@ -1,0 +1,104 @@
+package checker
+
+import "slices"
+
+// lockProblem is the Problem of a lock.
+type lockProblem struct {
+	plainProblem[lockCall, *lockCall, lockState]
+	groups []uint64 // tokens, in the order of the first calls about them; made by Groups
+}
+
+func newLockProblem(calls []lockCall) *lockProblem {
+	p := &lockProblem{}
+	p.calls, p.m = calls, lock()
+	return p
+}
+
+// Engines implements Problem.
+func (p *lockProblem) Engines() []Engine {
+	return append([]Engine{{"fencing", p.fenced}}, p.plainProblem.Engines()...)
+}
+
+// about is the token under which the lock was held when c was carried out, as far as its answer tells: 0 for an acquire of
+// unknown outcome, and for a release that found the lock free.
+func (c *lockCall) about() uint64 {
+	switch {
+	case c.refused:
+		return c.token
+	case c.release > 0:
+		return c.release
+	case c.maybe:
+		return 0
+	}
+	return c.token
+}
+
+// grants tells whether c was granted the lock.
+func (c *lockCall) grants() bool { return !c.refused && c.release == 0 && !c.maybe }
+
+// sees tells whether c was refused because somebody holds the lock.
+func (c *lockCall) sees() bool { return c.refused && c.token > 0 }
+
+// Groups implements Problem: a group is a token, with its grant, those that found the lock held under it, and its releases.
+func (p *lockProblem) Groups() int {
+	if p.groups != nil {
+		return len(p.groups)
+	}
+	seen := map[uint64]bool{}
+	for i := range p.calls {
+		if t := p.calls[i].about(); t > 0 && !seen[t] {
+			seen[t] = true
+			p.groups = append(p.groups, t)
+		}
+	}
+	return len(p.groups)
+}
+
+// Keep implements Problem. In a legal order of the whole, the calls about a token are while it is the lock's, but for
+// releases without effect. Without them the lock is free all that time, so what is left is legal, if acquires of unknown
+// outcome that are of no use go last.
+func (p *lockProblem) Keep(keep func(group int) bool) Problem {
+	kept := map[uint64]bool{0: true}
+	for g := range p.Groups() {
+		kept[p.groups[g]] = keep(g)
+	}
+	var calls []lockCall
+	for _, c := range p.calls {
+		if kept[c.about()] {
+			calls = append(calls, c)
+		}
+	}
+	return newLockProblem(calls)
+}
+
+// Weaken implements Problem: what found the lock free is left out, what found it held, unless nothing else shows the
+// token and somebody gave it back, and an acquire of unknown outcome, unless there is a token whose grant is missing.
+func (p *lockProblem) Weaken(i int) (Problem, bool) {
+	c := &p.calls[i]
+	others := func(is func(o *lockCall) bool) bool {
+		for j := range p.calls {
+			if j != i && is(&p.calls[j]) {
+				return true
+			}
+		}
+		return false
+	}
+	shows := func(token uint64) func(*lockCall) bool {
+		return func(o *lockCall) bool { return o.about() == token && (o.grants() || o.sees()) }
+	}
+	var free bool
+	switch {
+	case c.sees():
+		free = others(shows(c.token)) || !others(func(o *lockCall) bool { return o.release == c.token && !o.refused && !o.maybe })
+	case c.refused:
+		free = true
+	case c.maybe && c.release == 0:
+		free = !others(func(o *lockCall) bool {
+			return o.sees() && !others(func(g *lockCall) bool { return g.grants() && g.token == o.token })
+		})
+	}
+	if !free {
+		return nil, false
+	}
+	return newLockProblem(slices.Delete(slices.Clone(p.calls), i, i+1)), true
+}

@@ -1,0 +1,220 @@
+package checker
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"ordeal/history"
+)
+
+// orderly is a system whose answers say in which order everything was: a set or a lock. One answer in so many is wrong.
+type orderly struct {
+	r       *rand.Rand
+	corrupt int
+	fresh   int
+	shows   []string
+	before  []string // what shows was
+	token   int      // that the lock is held under; 0 for none
+	last    int
+}
+
+func (o *orderly) one(n int) bool { return n > 0 && o.r.IntN(n) == 0 }
+
+// orderlies are the models that are decided so.
+func orderlies() []struct {
+	model  Model
+	answer func(o *orderly, op *history.Op, happens bool)
+	rules  []string
+} {
+	return []struct {
+		model  Model
+		answer func(o *orderly, op *history.Op, happens bool)
+		rules  []string
+	}{
+		{Set(), (*orderly).set, []string{ruleNoAnswer, ruleDuplicate, ruleNowhere, ruleBeforeWrite, ruleLostElement, ruleDisagree}},
+		{Lock(), (*orderly).lock, []string{ruleNoAnswer, ruleTokenTwice, ruleReturnedTwice, ruleTokenNowhere, ruleTokenBack, ruleHeldByTwo, ruleFoundFree}},
+	}
+}
+
+func (o *orderly) history(answer func(o *orderly, op *history.Op, happens bool), n, processes, span int) []history.Op {
+	ops := randomOps(o.r, n, processes, span, func(op *history.Op) {
+		unknown := o.one(4)
+		op.Type = history.OK
+		answer(o, op, !unknown || o.one(2))
+		if unknown {
+			op.Type, op.Return, op.Output, op.Err = history.Info, history.Never, nil, ""
+		}
+	})
+	return ops
+}
+
+func (o *orderly) small(answer func(o *orderly, op *history.Op, happens bool)) []history.Op {
+	return o.history(answer, 3+o.r.IntN(9), 1+o.r.IntN(4), 1+o.r.IntN(4))
+}
+
+func (o *orderly) set(op *history.Op, happens bool) {
+	if o.one(2) {
+		o.fresh++
+		op.F, op.Input = "insert", json.RawMessage(fmt.Sprint(o.fresh))
+		switch {
+		case o.one(15):
+			op.Type, happens = history.Fail, o.one(4)
+		case o.one(o.corrupt):
+			happens = !happens
+		}
+		if happens {
+			o.before, o.shows = o.shows, append(slices.Clip(o.shows), fmt.Sprint(o.fresh))
+		}
+		return
+	}
+	shown := slices.Clone(o.shows)
+	if o.one(o.corrupt) {
+		switch o.r.IntN(5) {
+		case 0:
+			shown = slices.Clone(o.before)
+		case 1:
+			shown = append(shown, fmt.Sprint(1+o.r.IntN(o.fresh+2)))
+		case 2:
+			shown = shown[min(1, len(shown)):]
+		case 3:
+			o.shows = o.before
+		default:
+			op.Output = json.RawMessage("7")
+		}
+	}
+	o.r.Shuffle(len(shown), func(i, j int) { shown[i], shown[j] = shown[j], shown[i] })
+	if op.F = "read"; op.Output == nil {
+		op.Output = json.RawMessage("[" + strings.Join(shown, ",") + "]")
+	}
+}
+
+func (o *orderly) lock(op *history.Op, happens bool) {
+	if o.one(o.corrupt) {
+		switch o.r.IntN(4) {
+		case 0:
+			o.token = 0
+		case 1:
+			o.token = max(1, o.last)
+		case 2:
+			o.last = max(0, o.last-1-o.r.IntN(2))
+		default:
+			o.last++
+			o.token = o.last
+		}
+	}
+	held := json.RawMessage("null")
+	if o.token > 0 {
+		held = json.RawMessage(fmt.Sprint(o.token))
+	}
+	if op.F = "acquire"; o.last > 0 && o.one(2) {
+		token := max(1, o.last-o.r.IntN(2))
+		op.F, op.Input = "release", json.RawMessage(fmt.Sprint(token))
+		op.Output = op.Input
+		if token != o.token && !o.one(o.corrupt*4) || o.one(o.corrupt*6) {
+			op.Type, op.Err, op.Output = history.Fail, "not held", held
+		} else if happens {
+			o.token = 0
+		}
+		return
+	}
+	switch {
+	case o.token > 0 && !o.one(o.corrupt*4):
+		op.Type, op.Err, op.Output = history.Fail, "held", held
+		return
+	case happens:
+		o.last += 1 + o.r.IntN(2)
+		o.token = o.last
+	}
+	op.Output = json.RawMessage(fmt.Sprint(max(1, o.last)))
+}
+
+func TestOrdersAgreeWithPorcupine(t *testing.T) {
+	for _, s := range orderlies() {
+		t.Run(s.model.Name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(41, 42))
+			bad, cases := 0, casesOr(t, 20_000)
+			for range cases {
+				o := orderly{r: r, corrupt: 5}
+				ops := o.small(s.answer)
+				p, err := s.model.Parse(pointers(ops))
+				require.NoError(t, err, picture(ops))
+				want := plain(p)
+				first := p.Engines()[0].Decide(t.Context(), 1<<30)
+				require.Equal(t, want, first.Result == legal, "%s of\n%s", p.Engines()[0].Name, picture(ops))
+				require.LessOrEqual(t, first.Result, illegal, "it decides everything")
+				require.Equal(t, first.Result, decided(t, p), picture(ops))
+				if !want {
+					bad++
+					require.NotNil(t, first.Part)
+				}
+			}
+			t.Logf("%d of %d illegal", bad, cases)
+			require.Greater(t, bad, cases/4)
+			require.Less(t, bad, cases*3/4)
+		})
+	}
+}
+
+func TestOrderReductionsNeverConvictTheInnocent(t *testing.T) {
+	for _, s := range orderlies() {
+		t.Run(s.model.Name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(43, 44))
+			for range casesOr(t, 6_000) {
+				o := orderly{r: r, corrupt: 12}
+				ops := o.small(s.answer)
+				p, err := s.model.Parse(pointers(ops))
+				require.NoError(t, err)
+				if !plain(p) {
+					continue
+				}
+				mask := r.Uint64()
+				require.True(t, plain(p.Keep(func(g int) bool { return mask>>(g%64)&1 == 0 })), "groups %b of\n%s", mask, picture(ops))
+				for i := range p.Operations() {
+					if weaker, ok := p.Weaken(i); ok {
+						require.True(t, plain(weaker), "without %d of\n%s", i, picture(ops))
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestOrderWitnessesAreSmallAndNamed(t *testing.T) {
+	for _, s := range orderlies() {
+		t.Run(s.model.Name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(45, 46))
+			rules, large, bad := map[string]int{}, 0, 0
+			for range casesOr(t, 4_000) {
+				o := orderly{r: r, corrupt: 9}
+				ops := o.history(s.answer, 4+r.IntN(20), 1+r.IntN(5), 1+r.IntN(6))
+				v := Linearizable(s.model, Budget{}).Check(t.Context(), ops)
+				require.NoError(t, v.Broken)
+				require.NotContains(t, v.Reason, "undecided")
+				if v.Status != Invalid {
+					continue
+				}
+				f := v.Findings[0]
+				bad++
+				if rules[f.Rule]++; len(f.Ops) > 6 {
+					large++
+				}
+				require.NotContains(t, strings.Join(append(f.Proof, f.Text), "\n"), "%!")
+				if f.Rule == ruleOther {
+					t.Log(picture(pick(ops, f.Ops)))
+				}
+			}
+			t.Log(rules, large, "of", bad, "with more than 6 operations")
+			for _, rule := range s.rules {
+				require.Positive(t, rules[rule], rule)
+			}
+			require.Zero(t, rules[ruleOther], "all have a name")
+			require.Less(t, large, bad/50)
+		})
+	}
+}
