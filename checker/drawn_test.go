@@ -14,7 +14,7 @@ import (
 // TestDrawnHistories judges the pictures in testdata: status and reason, then each finding
 // with its rule, sentence, witnesses and proof. Only change what is expected if you understand why.
 func TestDrawnHistories(t *testing.T) {
-	for _, m := range []Model{Register(), List(), Counter(), Queue()} {
+	for _, m := range []Model{Register(), List(), Counter(), Queue(), Set()} {
 		t.Run(m.Name, func(t *testing.T) { drawnHistories(t, m) })
 	}
 }

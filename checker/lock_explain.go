@@ -77,13 +77,17 @@ func (s *lockStory) grant(token uint64) (lockCall, bool) {
 	return s.find(func(c *lockCall) bool { return c.grants() && c.token == token })
 }
 
-// release is the call that ended a tenure: if none was answered, the first to begin of those that may have.
-func (s *lockStory) release(token uint64) (lockCall, bool) {
-	is := func(c *lockCall) bool { return !c.refused && c.release == token }
-	if c, ok := s.find(func(c *lockCall) bool { return is(c) && !c.maybe }); ok {
-		return c, true
+// release is the operation that ended a tenure: if none was answered, the first to begin of those that may have. It may
+// have begun after the story ends.
+func (s *lockStory) release(of uint64) *history.Op {
+	var ended *history.Op
+	for _, op := range s.ops {
+		if op.F == "release" && op.Type != history.Fail && token(op.Input) == of &&
+			(ended == nil || ended.Type == history.Info && op.Type == history.OK) {
+			ended = op
+		}
 	}
-	return s.find(is)
+	return ended
 }
 
 // shows tells whether the lock was held under a token while c was carried out, and which.
@@ -95,7 +99,7 @@ func (c *lockCall) shows() (token uint64, ok bool) {
 func (s *lockStory) does(c lockCall) string {
 	switch {
 	case c.grants():
-		return fmt.Sprintf("%s was granted it under %d", s.name(c), c.token)
+		return s.name(c) + " was granted the lock"
 	case c.sees():
 		return fmt.Sprintf("%s found it held under %d", s.name(c), c.token)
 	}
@@ -162,8 +166,8 @@ func (s *lockStory) tooFew() (Finding, bool) {
 		return Finding{}, false
 	}
 	slices.Sort(tokens)
-	return s.finding(ruleTokenNowhere, fmt.Sprintf("nobody was granted any of the tokens %v, and there are no more than %s whose outcome is unknown.",
-		tokens, count(unknown, "acquire"))), true
+	return s.finding(ruleTokenNowhere, fmt.Sprintf("the lock was held under %d, which nobody was told, and before that one of unknown outcome must have been granted each of %v; only %s had begun.",
+		tokens[len(tokens)-1], tokens[:len(tokens)-1], count(unknown, "such acquire"))), true
 }
 
 // tooEarly: a token was there before its grant began, or was found after it had been given back.
@@ -199,16 +203,21 @@ func (s *lockStory) byTwo(a, b lockCall) (Finding, bool) {
 	if !ok1 || !ok2 || high <= low || returns(a) || returns(b) {
 		return Finding{}, false
 	}
-	until := "and nobody gave it back"
-	if r, ok := s.release(low); ok {
-		if a.end >= r.begin {
-			return Finding{}, false
-		}
-		until = fmt.Sprintf("and it was not given back before %s began, %s later", s.name(r), span(r.begin-a.end))
+	r := s.release(low)
+	if r != nil && a.end >= r.Call {
+		return Finding{}, false
 	}
-	return s.finding(ruleHeldByTwo, fmt.Sprintf("%s, and %s, %s.", s.does(b), s.does(a), until),
+	return s.finding(ruleHeldByTwo, fmt.Sprintf("%s, and %s; %s.", s.does(b), s.does(a), s.held(low, a, r)),
 		fmt.Sprintf("The lock was held under %d before it was under %d, for tokens rise.", low, high),
 		fmt.Sprintf("It was still held under %d when %s had finished at %s.", low, s.name(a), s.at(a.end))), true
+}
+
+// held says that a token had not been given back when c ended; r began later, or is nil.
+func (s *lockStory) held(token uint64, c lockCall, r *history.Op) string {
+	if r == nil {
+		return fmt.Sprintf("nobody gave %d back", token)
+	}
+	return fmt.Sprintf("%s began only %s later", nameOp(r), span(r.Call-c.end))
 }
 
 // foundFree: a release found the lock free, although it was held from before the call began until after it had ended.
@@ -218,19 +227,16 @@ func (s *lockStory) foundFree(a, b lockCall) (Finding, bool) {
 		return Finding{}, false
 	}
 	until := ""
-	later, found := s.find(func(c *lockCall) bool { return c.about() == token && !c.grants() && c.begin > a.end })
-	released, given := s.release(token)
-	switch {
-	case given && released.begin <= a.end && !(found && !later.maybe):
-		return Finding{}, false
+	later, found := s.find(func(c *lockCall) bool { return c.sees() && c.token == token && c.begin > a.end })
+	switch r := s.release(token); {
 	case found:
-		until = fmt.Sprintf("; %s later %s", span(later.begin-a.end), s.does(later))
-	case !given:
-		until = fmt.Sprintf("; nobody gave %d back", token)
-	default:
+		until = fmt.Sprintf("%s later %s", span(later.begin-a.end), s.does(later))
+	case r != nil && r.Call <= a.end:
 		return Finding{}, false
+	default:
+		until = s.held(token, a, r)
 	}
-	return s.finding(ruleFoundFree, fmt.Sprintf("%s found the lock free, %s after %s%s.", s.name(a), span(a.begin-b.end), s.does(b), until)), true
+	return s.finding(ruleFoundFree, fmt.Sprintf("%s found the lock free, %s after %s; %s.", s.name(a), span(a.begin-b.end), s.does(b), until)), true
 }
 
 // finding makes a Finding whose witnesses are the whole story, for it was confirmed as a whole.

@@ -60,8 +60,9 @@ type fencing struct {
 // fencedCall is a call about a token.
 type fencedCall struct {
 	token uint64
-	kind  uint8
+	begin time.Duration
 	call  int32
+	kind  uint8
 }
 
 // The kinds of calls about a token, in the order in which they come.
@@ -73,6 +74,7 @@ const (
 )
 
 func (f *fencing) sort() {
+	f.calls = make([]fencedCall, 0, len(f.p.calls))
 	for i := range f.p.calls {
 		c := &f.p.calls[i]
 		var kind uint8
@@ -90,13 +92,15 @@ func (f *fencing) sort() {
 		case c.release > 0:
 			kind = fencedRelease
 		}
-		f.calls = append(f.calls, fencedCall{c.about(), kind, int32(i)})
+		f.calls = append(f.calls, fencedCall{c.about(), c.begin, int32(i), kind})
 	}
-	begin := func(call int32) time.Duration { return f.p.calls[call].begin }
 	slices.SortFunc(f.calls, func(a, b fencedCall) int {
-		return cmp.Or(cmp.Compare(a.token, b.token), cmp.Compare(a.kind, b.kind), cmp.Compare(begin(a.call), begin(b.call)), cmp.Compare(a.call, b.call))
+		if a.token != b.token {
+			return cmp.Compare(a.token, b.token)
+		}
+		return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.begin, b.begin), cmp.Compare(a.call, b.call))
 	})
-	byBegin := func(a, b int32) int { return cmp.Compare(begin(a), begin(b)) }
+	byBegin := func(a, b int32) int { return cmp.Compare(f.p.calls[a].begin, f.p.calls[b].begin) }
 	slices.SortStableFunc(f.unknown, byBegin)
 	slices.SortStableFunc(f.looks, byBegin)
 }
@@ -230,7 +234,7 @@ func (f *fencing) seat() (order []int32, part Problem) {
 			next++
 		}
 		if next == len(f.free) || latest[f.free[next]] > c.end {
-			held := []int32{at, f.order[first-1]}
+			held := []int32{at, f.order[first-1], f.tenures[f.tenureOf(f.order[first-1])].release}
 			last, _ := slices.BinarySearch(latest, c.end+1)
 			if last <= n { // the call before that place began after the look had ended
 				held = append(held, f.order[last-1])
@@ -264,14 +268,19 @@ func (f *fencing) shown(i int) int32 {
 	return f.tenures[i].grant
 }
 
+// tenureOf is the tenure that a call is about.
+func (f *fencing) tenureOf(call int32) int {
+	i, _ := slices.BinarySearchFunc(f.tenures, f.p.calls[call].about(), func(t tenure, token uint64) int { return cmp.Compare(t.token, token) })
+	return i
+}
+
 // part is the part that some calls make, with what tells when their tenures were: of each the grant, a call that found it
 // if that is of unknown outcome, and of all but the last the release.
 func (f *fencing) part(calls ...int32) Problem {
 	var about []int
 	for _, at := range calls {
-		if token := f.p.calls[at].about(); token > 0 {
-			i, _ := slices.BinarySearchFunc(f.tenures, token, func(t tenure, token uint64) int { return cmp.Compare(t.token, token) })
-			about = append(about, i)
+		if at >= 0 && f.p.calls[at].about() > 0 {
+			about = append(about, f.tenureOf(at))
 		}
 	}
 	for _, i := range about {

@@ -1,13 +1,16 @@
 package checker
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cockroachdb/datadriven"
 	"github.com/stretchr/testify/require"
 
 	"ordeal/history"
@@ -216,5 +219,136 @@ func TestOrderWitnessesAreSmallAndNamed(t *testing.T) {
 			require.Zero(t, rules[ruleOther], "all have a name")
 			require.Less(t, large, bad/50)
 		})
+	}
+}
+
+// TestLockStories has an operation a line: process, call and return in ms, f, the token of a release, type, answer.
+func TestLockStories(t *testing.T) {
+	datadriven.RunTest(t, "testdata/lock", func(t *testing.T, d *datadriven.TestData) string {
+		v := Linearizable(Lock(), Budget{}).Check(t.Context(), lockOps(t, d.Input))
+		require.NoError(t, v.Broken)
+		out := strings.TrimSpace(v.Status.String()+" "+v.Reason) + "\n"
+		for _, f := range v.Findings {
+			out += fmt.Sprintf("%s: %s\nwitnesses %v, %v to %v\n", f.Rule, f.Text, f.Ops, f.From, f.To)
+			for _, step := range f.Proof {
+				out += "  - " + step + "\n"
+			}
+		}
+		return out
+	})
+}
+
+func lockOps(t *testing.T, text string) (ops []history.Op) {
+	for line := range strings.Lines(text) {
+		words := strings.Fields(line)
+		require.Len(t, words, 7, line)
+		op := history.Op{Index: len(ops), Key: "k", F: words[3], Return: history.Never, Ended: history.Never}
+		var begin, end int
+		_, err := fmt.Sscan(strings.TrimPrefix(words[0], "p")+" "+words[1], &op.Process, &begin)
+		require.NoError(t, err, line)
+		op.Call = time.Duration(begin) * time.Millisecond
+		if _, err := fmt.Sscan(words[2], &end); err == nil {
+			op.Return, op.Ended = time.Duration(end)*time.Millisecond, time.Duration(end)*time.Millisecond
+		}
+		require.NoError(t, op.Type.UnmarshalText([]byte(words[5])))
+		if words[4] != "-" {
+			op.Input = json.RawMessage(words[4])
+		}
+		if words[6] != "-" {
+			op.Output = json.RawMessage(words[6])
+		}
+		if op.Type == history.Fail {
+			op.Err = map[string]string{"acquire": "held", "release": "not held"}[op.F]
+		}
+		ops = append(ops, op)
+	}
+	return ops
+}
+
+// heavySet is a set of inserts and so many reads.
+func (l load) heavySet(reads int) []history.Op {
+	o := orderly{}
+	every := l.ops / reads
+	return l.orderly(func(i int, op *history.Op, happens bool) {
+		if i%every == every-1 && op.Type == history.OK {
+			op.F, op.Output = "read", json.RawMessage("["+strings.Join(o.shows, ",")+"]")
+			return
+		}
+		if op.F, op.Input = "insert", json.RawMessage(fmt.Sprint(i)); happens {
+			o.shows = append(o.shows, fmt.Sprint(i))
+		}
+	})
+}
+
+// heavyLock is a lock that all clients want; who gives it back knows its token.
+func (l load) heavyLock() []history.Op {
+	r := rand.New(rand.NewPCG(1, 2))
+	held, last, known := 0, 0, false
+	return l.orderly(func(_ int, op *history.Op, happens bool) {
+		switch op.F = "acquire"; {
+		case held > 0 && known && r.IntN(2) == 0:
+			op.F, op.Input = "release", json.RawMessage(fmt.Sprint(held))
+			if happens {
+				held = 0
+			}
+		case held > 0:
+			known = known || op.Type == history.OK
+			op.Type, op.Err, op.Output = history.Fail, "held", json.RawMessage(fmt.Sprint(held))
+		case happens:
+			last++
+			held, known = last, op.Type == history.OK
+			op.Output = json.RawMessage(fmt.Sprint(held))
+		}
+	})
+}
+
+// orderly draws a key under load, each of whose operations is answered at its moment.
+func (l load) orderly(answer func(i int, op *history.Op, happens bool)) []history.Op {
+	all := l.times(rand.New(rand.NewPCG(1, 1)), "k")
+	slices.SortFunc(all, func(a, b drawn) int { return cmp.Compare(a.point, b.point) })
+	ops := make([]history.Op, len(all))
+	for i, d := range all {
+		op := d.op
+		answer(i, &op, d.point != history.Never)
+		if d.op.Type == history.Info {
+			op.Type, op.Return, op.Output, op.Err = history.Info, history.Never, nil, ""
+		} else if op.Type == history.Fail {
+			op.Return = op.Ended
+		}
+		ops[i] = op
+	}
+	slices.SortStableFunc(ops, func(a, b history.Op) int { return cmp.Compare(a.Call, b.Call) })
+	for i := range ops {
+		ops[i].Index = i
+	}
+	return ops
+}
+
+func BenchmarkOrders(b *testing.B) {
+	const million = 1_000_000
+	for _, bench := range []struct {
+		name  string
+		model Model
+		ops   func(l load) []history.Op
+	}{
+		{"set-20-reads", Set(), func(l load) []history.Op { return l.heavySet(20) }},
+		{"lock", Lock(), load.heavyLock},
+	} {
+		for _, unknown := range []float64{0, 0.05} {
+			b.Run(fmt.Sprintf("%s-1M-ops-30-clients-%v-unknown", bench.name, unknown), func(b *testing.B) {
+				p, err := bench.model.Parse(pointers(bench.ops(load{ops: million, clients: 30, unknown: unknown})))
+				require.NoError(b, err)
+				b.ReportAllocs()
+				for b.Loop() {
+					a := p.Engines()[0].Decide(b.Context(), 1<<30)
+					if a.Result != legal {
+						b.Fatal(p.Engines()[0].Name, " says ", a.Result)
+					}
+					if err := p.Replay(a.Order); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }
