@@ -226,7 +226,7 @@ func (s *lockStory) foundFree(a, b lockCall) (Finding, bool) {
 	if !ok || !a.refused || a.token > 0 || returns(b) || b.end >= a.begin {
 		return Finding{}, false
 	}
-	until := ""
+	var until string
 	later, found := s.find(func(c *lockCall) bool { return c.sees() && c.token == token && c.begin > a.end })
 	switch r := s.release(token); {
 	case found:

@@ -64,7 +64,7 @@ func versionsByPairs(ops []history.Op) (broken []string) {
 			if same && ca && cb {
 				broken = append(broken, ruleRevisionTwice)
 			}
-			if same && !(ca && cb) && leaves(a) != leaves(b) && leaves(a) != "" && leaves(b) != "" {
+			if same && (!ca || !cb) && leaves(a) != leaves(b) && leaves(a) != "" && leaves(b) != "" {
 				broken = append(broken, ruleRevisionValues)
 			}
 			if from, _, ok := history.CASValue(a.Input); ok && ca && string(from) == leaves(b) && writers[leaves(b)] == 1 && b.Revision > a.Revision {
