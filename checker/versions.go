@@ -56,6 +56,9 @@ type versioning struct {
 
 // byRevision is the order of the calls that have a revision; why is a reason to leave it.
 func (v *versioning) byRevision() (order []int32, why string) {
+	if !slices.ContainsFunc(v.calls, func(c call) bool { return !c.maybe && c.revision > 0 }) {
+		return nil, "no operation has a revision"
+	}
 	keys := make([]uint64, 0, len(v.calls)) // revision, then changes before looks, then place
 	for i := range v.calls {
 		c := &v.calls[i]
@@ -76,9 +79,6 @@ func (v *versioning) byRevision() (order []int32, why string) {
 		default:
 			return nil, fmt.Sprintf("operation %d has no revision", c.index)
 		}
-	}
-	if len(keys) == 0 {
-		return nil, "no operation has a revision"
 	}
 	slices.Sort(keys)
 	order = make([]int32, len(keys))
