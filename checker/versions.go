@@ -93,7 +93,7 @@ func (v *versioning) lay(order []int32) bool {
 	v.begin(len(v.calls))
 	ends := v.ends(order)
 	for i, at := range order {
-		if c := &v.calls[at]; c.refused == v.state {
+		if c := &v.calls[at]; c.blind() && c.refused == v.state {
 			_ = v.bring(v.foundNext(order[i+1:]), c.begin, ends[i])
 		}
 		if !v.follow(at, ends[i]) {
