@@ -165,15 +165,12 @@ func (s sequential) small(r *rand.Rand) []history.Op {
 }
 
 func TestMonitorsAgreeWithPorcupineAndBruteForce(t *testing.T) {
-	cases := 20_000
-	if testing.Short() {
-		cases = 4_000
-	}
+	n := histories(t, 20_000)
 	for _, s := range sequentials() {
 		t.Run(s.model.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(11, 12))
 			bad := 0
-			for range cases {
+			for range n {
 				ops := s.small(r)
 				p, err := s.model.Parse(pointers(ops))
 				require.NoError(t, err)
@@ -184,9 +181,9 @@ func TestMonitorsAgreeWithPorcupineAndBruteForce(t *testing.T) {
 					bad++
 				}
 			}
-			t.Logf("%d of %d illegal", bad, cases)
-			require.Greater(t, bad, cases/8)
-			require.Less(t, bad, cases*4/5)
+			t.Logf("%d of %d illegal", bad, n)
+			require.Greater(t, bad, n/8)
+			require.Less(t, bad, n*4/5)
 		})
 	}
 }
@@ -196,7 +193,7 @@ func TestMonitorsAgreeWithPorcupine(t *testing.T) {
 	for _, s := range sequentials() {
 		t.Run(s.model.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(13, 14))
-			for range 4_000 {
+			for range histories(t, 4_000) {
 				ops := s.history(r, 6+r.IntN(9), 1+r.IntN(5), 1+r.IntN(6), true)
 				p, err := s.model.Parse(pointers(ops))
 				require.NoError(t, err)
@@ -210,7 +207,7 @@ func TestMonitorReductionsNeverConvictTheInnocent(t *testing.T) {
 	for _, s := range sequentials() {
 		t.Run(s.model.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(15, 16))
-			for range 3_000 {
+			for range histories(t, 3_000) {
 				ops := s.small(r)
 				p, err := s.model.Parse(pointers(ops))
 				require.NoError(t, err)

@@ -112,10 +112,7 @@ func withoutNull(p Problem) Problem {
 
 // Online convicts at the response at which zones do if they are asked after every one, and at no other.
 func TestOnlineConvictsAtTheResponse(t *testing.T) {
-	cases := 20_000
-	if testing.Short() {
-		cases = 5_000
-	}
+	cases := histories(t, 20_000)
 	for _, c := range []struct {
 		name  string
 		model Model
@@ -215,7 +212,8 @@ func pauses(r *rand.Rand, events []history.Event, clients int) []history.Event {
 func TestOnlineNeverCriesWolf(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 24))
 	convicted, missed := 0, 0
-	for range 20_000 {
+	n := histories(t, 20_000)
+	for range n {
 		clients := 1 + r.IntN(5)
 		events := stream(r, randomHistory(r, 2+r.IntN(14), clients, 1+r.IntN(5), false), clients)
 		for i := range events {
@@ -243,7 +241,7 @@ func TestOnlineNeverCriesWolf(t *testing.T) {
 		}
 	}
 	t.Logf("%d convicted, %d not", convicted, missed)
-	require.Greater(t, convicted, 1000)
+	require.Greater(t, convicted, n/20)
 }
 
 func TestOnlineLetsGoOfWhatItCannotFollow(t *testing.T) {

@@ -141,7 +141,7 @@ func TestOrdersAgreeWithPorcupine(t *testing.T) {
 	for _, s := range orderlies() {
 		t.Run(s.model.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(41, 42))
-			bad, cases := 0, casesOr(t, 20_000)
+			bad, cases := 0, histories(t, 20_000)
 			for range cases {
 				o := orderly{r: r, corrupt: 5}
 				ops := o.small(s.answer)
@@ -168,7 +168,7 @@ func TestOrderReductionsNeverConvictTheInnocent(t *testing.T) {
 	for _, s := range orderlies() {
 		t.Run(s.model.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(43, 44))
-			for range casesOr(t, 6_000) {
+			for range histories(t, 6_000) {
 				o := orderly{r: r, corrupt: 12}
 				ops := o.small(s.answer)
 				p, err := s.model.Parse(pointers(ops))
@@ -193,7 +193,7 @@ func TestOrderWitnessesAreSmallAndNamed(t *testing.T) {
 		t.Run(s.model.Name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(45, 46))
 			rules, large, bad := map[string]int{}, 0, 0
-			for range casesOr(t, 4_000) {
+			for range 4_000 {
 				o := orderly{r: r, corrupt: 9}
 				ops := o.history(s.answer, 4+r.IntN(20), 1+r.IntN(5), 1+r.IntN(6))
 				v := Linearizable(s.model, Budget{}).Check(t.Context(), ops)

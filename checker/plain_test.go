@@ -163,7 +163,7 @@ func TestSearchAgreesWithPorcupine(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(21, 22))
 			bad := 0
-			const cases = 6_000
+			cases := histories(t, 6_000)
 			for range cases {
 				ops := toyHistory(r, s.answer)
 				p, err := s.model.Parse(pointers(ops))

@@ -76,8 +76,8 @@ func queueHistory(r *rand.Rand) []history.Op {
 func TestQueueOrderDecidesAllOfUniqueElements(t *testing.T) {
 	r := rand.New(rand.NewPCG(31, 32))
 	bad := 0
-	const cases = 12_000
-	for range cases {
+	n := histories(t, 12_000)
+	for range n {
 		ops := queueHistory(r)
 		p, err := parseQueue(pointers(ops))
 		require.NoError(t, err)
@@ -94,9 +94,9 @@ func TestQueueOrderDecidesAllOfUniqueElements(t *testing.T) {
 		calls := a.Part.(*queueProblem).calls
 		require.True(t, slices.IsSortedFunc(calls, func(a, b queueCall) int { return cmp.Or(cmp.Compare(a.index, b.index), -1) }), "none is there twice")
 	}
-	t.Logf("%d of %d illegal", bad, cases)
-	require.Greater(t, bad, cases/3)
-	require.Less(t, bad, cases*2/3)
+	t.Logf("%d of %d illegal", bad, n)
+	require.Greater(t, bad, n/3)
+	require.Less(t, bad, n*2/3)
 }
 
 // queueLoad is a queue under load: clients at once, some of whose calls have no answer. More is put in than taken out,

@@ -1,14 +1,32 @@
 package checker
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"ordeal/history"
 )
+
+// histories is how many random histories a test draws: n, or a quarter of it if the tests are to be short, times
+// ORDEAL_REPEAT, by which .ci/nightly makes millions of them.
+func histories(t *testing.T, n int) int {
+	if testing.Short() {
+		n /= 4
+	}
+	text := cmp.Or(os.Getenv("ORDEAL_REPEAT"), "1")
+	repeat, err := strconv.Atoi(text)
+	require.NoError(t, err, "ORDEAL_REPEAT")
+	return n * repeat
+}
 
 // randomHistory makes a small history of one key: what a register would have answered at random
 // moments, with ties, unknown outcomes, failed cas and corrupted answers. unique says that no value

@@ -23,13 +23,10 @@ func plain(p Problem) bool { return porcupine.CheckOperations(p.Machine(), p.Ope
 func picture(ops []history.Op) string { return history.Draw(ops, history.DrawOptions{}) }
 
 func TestSimplifyAgreesWithPorcupine(t *testing.T) {
-	cases := 21_000
-	if testing.Short() {
-		cases = 5_000
-	}
+	n := histories(t, 50_000)
 	r := rand.New(rand.NewPCG(1, 2))
 	bad := 0
-	for range cases {
+	for range n {
 		ops := smallHistory(r)
 		p, err := parseRegister(pointers(ops))
 		require.NoError(t, err)
@@ -42,9 +39,9 @@ func TestSimplifyAgreesWithPorcupine(t *testing.T) {
 			bad++
 		}
 	}
-	t.Logf("%d of %d illegal", bad, cases)
-	require.Greater(t, bad, cases/5)
-	require.Less(t, bad, cases*2/3)
+	t.Logf("%d of %d illegal", bad, n)
+	require.Greater(t, bad, n/5)
+	require.Less(t, bad, n*2/3)
 }
 
 // The same by rapid, which shrinks what it finds.
@@ -62,7 +59,7 @@ func TestSimplifyAgreesWithPorcupineRapid(t *testing.T) {
 // Leaving groups out and weakening may lose a violation, but must never make one.
 func TestReductionsNeverConvictTheInnocent(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 4))
-	for range 2_500 {
+	for range histories(t, 2_500) {
 		ops := smallHistory(r)
 		p, err := parseRegister(pointers(ops))
 		require.NoError(t, err)

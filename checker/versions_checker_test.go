@@ -108,7 +108,7 @@ func rulesOf(v Verdict) (rules []string) {
 
 func TestVersionsByPairs(t *testing.T) {
 	r := rand.New(rand.NewPCG(35, 36))
-	cases := casesOr(t, 20_000)
+	cases := histories(t, 20_000)
 	broken := map[string]int{}
 	for range cases {
 		ops := versionedHistory(r, 3)
@@ -135,7 +135,7 @@ func TestVersionsByPairs(t *testing.T) {
 // A system that does what it should is never accused, and neither is one that has no revisions.
 func TestVersionsAreRight(t *testing.T) {
 	r := rand.New(rand.NewPCG(37, 38))
-	for range casesOr(t, 10_000) {
+	for range histories(t, 10_000) {
 		ops := versionedHistory(r, 0)
 		for i := range ops {
 			if ops[i].F == "delete" && ops[i].Type == history.OK && r.IntN(2) == 0 {

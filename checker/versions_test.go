@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -15,17 +13,6 @@ import (
 
 	"ordeal/history"
 )
-
-// casesOr is how many random histories a test draws: ORDEAL_CASES, or n.
-func casesOr(t *testing.T, n int) int {
-	text := os.Getenv("ORDEAL_CASES")
-	if text == "" {
-		return n
-	}
-	n, err := strconv.Atoi(text)
-	require.NoError(t, err, "ORDEAL_CASES")
-	return n
-}
 
 // versionedKey is a key that is read, written, compared-and-set and deleted, and tells revisions.
 type versionedKey struct {
@@ -147,7 +134,7 @@ func byVersion(t *testing.T, p Problem) Answer {
 
 func TestVersionOrderAgreesWithPorcupine(t *testing.T) {
 	r := rand.New(rand.NewPCG(31, 32))
-	cases := casesOr(t, 20_000)
+	cases := histories(t, 20_000)
 	bad, decidedByIt, good := 0, 0, 0
 	for range cases {
 		ops := versionedHistory(r, 2)
@@ -175,7 +162,7 @@ func TestVersionOrderAgreesWithPorcupine(t *testing.T) {
 // Of a system that does what it should, nearly every key is decided, although values come back.
 func TestVersionOrderDecidesWhatIsRight(t *testing.T) {
 	r := rand.New(rand.NewPCG(33, 34))
-	cases := casesOr(t, 20_000)
+	cases := histories(t, 20_000)
 	unfits := 0
 	for range cases {
 		ops := versionedHistory(r, 0)
