@@ -110,7 +110,7 @@ func (g *randomRegister) answer(op *history.Op) {
 	switch g.r.IntN(5) {
 	case 0, 1:
 		op.F, op.Output = "read", json.RawMessage(g.state)
-		if g.r.IntN(4) == 0 {
+		if g.r.IntN(3) != 0 {
 			op.Output = g.some()
 		}
 	case 2:
@@ -145,7 +145,7 @@ func (g *randomRegister) cas(op *history.Op, happens bool) {
 		g.state = next
 	default:
 		op.Type, op.Output, op.Return = history.Fail, json.RawMessage(g.state), op.Ended
-		if g.r.IntN(6) == 0 {
+		if g.r.IntN(3) == 0 {
 			op.Output = g.some()
 		}
 		if g.blind && g.r.IntN(2) == 0 {
