@@ -3,7 +3,6 @@ package checker
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -24,7 +23,10 @@ import (
 // and f: a backward zone. Two backward zones are never in conflict, so one sweep finds what is.
 //
 // What is of unknown outcome counts if its value was found, and has no end; else it is dropped (see Simplify).
-func (p *registerProblem) zoned(context.Context, int64) Answer {
+//
+// Values that were found although several calls wrote them are not covered. Without them less is asked (see Keep), so if
+// that is illegal already, the whole is.
+func (p *registerProblem) zoned(ctx context.Context, memory int64) Answer {
 	if i := slices.IndexFunc(p.calls, call.absurd); i >= 0 {
 		return Answer{Result: illegal, Part: p.with(p.calls[i : i+1])}
 	}
@@ -33,8 +35,11 @@ func (p *registerProblem) zoned(context.Context, int64) Answer {
 		return z.phantom()
 	}
 	z.s.drop()
-	if a, bad := z.cluster(); bad {
-		return a
+	if several := z.cluster(); several != none {
+		if a := z.unique().zoned(ctx, memory); a.Result == illegal {
+			return a
+		}
+		return Answer{Result: unfit, Why: history.ValueLabel(p.values[several]) + " was written more than once and found"}
 	}
 	z.touch()
 	if a, bad := z.link(); bad {
@@ -86,9 +91,15 @@ func (c *chain) key() time.Duration {
 	return c.s
 }
 
+// unique is the problem without the values that several calls wrote.
+func (z *zoning) unique() *registerProblem {
+	z.p.Groups()
+	return z.p.Keep(func(g int) bool { return z.s.producers[z.p.groups[g]] == 1 }).(*registerProblem)
+}
+
 // cluster finds the value that each call belongs to. A value that nobody found, but several wrote, is a value of its
-// own for each of them.
-func (z *zoning) cluster() (Answer, bool) {
+// own for each of them. It returns one that was found although several wrote it; none if there is no such.
+func (z *zoning) cluster() value {
 	z.s.index(len(z.p.values))
 	z.of = make([]value, len(z.p.calls))
 	for i := range z.p.calls {
@@ -97,7 +108,7 @@ func (z *zoning) cluster() (Answer, bool) {
 		switch {
 		case z.s.fates[i] == dropped:
 		case c.reads != none && z.s.producers[c.reads] != 1:
-			return Answer{Result: unfit, Why: fmt.Sprintf("%s was written more than once and found", history.ValueLabel(z.p.values[c.reads]))}, true
+			return c.reads
 		case c.writes == none:
 			z.of[i] = c.reads
 		case z.s.producers[c.writes] == 1 || z.s.found[c.writes]:
@@ -107,7 +118,7 @@ func (z *zoning) cluster() (Answer, bool) {
 			z.s.producers, z.s.producer = append(z.s.producers, 1), append(z.s.producer, int32(i))
 		}
 	}
-	return Answer{}, false
+	return none
 }
 
 // touch finds the calls that bound each value's zone.
