@@ -35,6 +35,8 @@
 //   - queue order (queue): each element that came out went in once. Any two elements keep their order, and what was found empty can
 //     have been (Bouajjani, Emmi, Enea & Hamza, ICALP 2015; Lee & Mathur, arXiv 2410.04581). The kth element that vanished
 //     was taken by the kth dequeue of unknown outcome.
+//   - inclusion order (set): of two reads one shows all that the other does; the chain of reads is the order.
+//   - fencing (lock): tokens rise, so each has one tenure, and they follow each other.
 //   - search (every model): Wing & Gong, J. Parallel Distrib. Comput. 17, 1993, with Lowe's memory of configurations, Concurrency
 //     Comput. 29(4), 2017, as fingerprints. Exponential in how many operations are open at once on one key.
 //   - neighbours: where the search does not finish, operations near each other are searched for a violation.
@@ -46,6 +48,8 @@
 //
 // # Checks of another kind
 //
+// [Versions] holds the revisions of answers against one order of changes: one that lies is a bug even where the values are
+// right. Package adya judges transactions. [Online] follows a run of registers while it goes on, and knows when to stop.
 // [Sessions] asks for less: that each process sees its own writes, and never goes back (Terry et al., PDIS 1994), for systems
 // that promise no more. [ApplyLogs] compares what replicas applied: the same command at an index, each once, no gaps, one
 // leader a term. [StateHashes] compares what they hold in the end.
