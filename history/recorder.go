@@ -23,6 +23,7 @@ type Recorder struct {
 	next  int    // index of the next event; the writer's
 	buf   []byte // of one drain; the writer's
 	err   atomic.Pointer[error]
+	flush chan chan struct{} // who waits for a drain
 	stop  chan struct{}
 	done  chan struct{}
 	shut  atomic.Bool
@@ -38,9 +39,9 @@ var closed = new(recorded)
 
 // NewRecorder starts a recorder that writes history.jsonl to w, one Write for all events of a drain.
 // start is the zero of all times. tap, unless nil, is called with every event in the order of the
-// history, after it was written, by one goroutine; it must not call the recorder's Close.
+// history, after it was written, by one goroutine; it must not call the recorder's Flush or Close.
 func NewRecorder(w io.Writer, start time.Time, tap func(Event)) *Recorder {
-	r := &Recorder{start: start, w: w, tap: tap, stop: make(chan struct{}), done: make(chan struct{})}
+	r := &Recorder{start: start, w: w, tap: tap, flush: make(chan chan struct{}), stop: make(chan struct{}), done: make(chan struct{})}
 	go r.write()
 	return r
 }
@@ -74,6 +75,17 @@ func (r *Recorder) Err() error {
 	return nil
 }
 
+// Flush returns when what was recorded before the call has been written, and tap has been called with it. What tap
+// recorded comes in the history before all that is recorded afterwards.
+func (r *Recorder) Flush() {
+	drained := make(chan struct{})
+	select {
+	case r.flush <- drained:
+		<-drained
+	case <-r.done:
+	}
+}
+
 // Close writes what is left and returns the first error of writing. It may be called more than once.
 func (r *Recorder) Close() error {
 	if r.shut.CompareAndSwap(false, true) {
@@ -91,6 +103,9 @@ func (r *Recorder) write() {
 		select {
 		case <-tick.C:
 			r.drain(r.head.Swap(nil))
+		case drained := <-r.flush:
+			r.drain(r.head.Swap(nil))
+			close(drained)
 		case <-r.stop:
 			r.drain(r.head.Swap(closed))
 			return

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -53,6 +54,37 @@ func TestRecorderWritesWhileTheRunGoesOn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `{"index":0,"time":7,"process":0,"type":"invoke","f":"read","key":"k"}`+"\n", string(line[:n]))
 	require.NoError(t, r.Close())
+}
+
+// What is recorded after a flush comes after all that the tap made of what was recorded before it.
+func TestRecorderFlush(t *testing.T) {
+	var (
+		file   bytes.Buffer
+		tapped atomic.Int64
+		r      *Recorder
+	)
+	r = NewRecorder(&file, time.Now(), func(e Event) {
+		if tapped.Add(1); e.Process == 0 {
+			r.Record(Event{Process: 1, Type: Invoke, F: "seen"})
+		}
+	})
+	for round := range 100 {
+		r.Record(Event{Process: 0, Type: Invoke, F: "read"})
+		r.Flush()
+		require.GreaterOrEqual(t, int(tapped.Load()), 3*round+1)
+		r.Record(Event{Process: 2, Type: Invoke, F: "end"})
+		r.Flush()
+		require.Equal(t, 3*(round+1), int(tapped.Load()))
+		require.Equal(t, 3*(round+1), bytes.Count(file.Bytes(), []byte("\n")))
+	}
+	require.NoError(t, r.Close())
+	r.Flush() // there is nothing to wait for
+
+	h, err := Read("history.jsonl", &file)
+	require.NoError(t, err)
+	for i, e := range h.Events {
+		require.Equal(t, i%3, e.Process)
+	}
 }
 
 type fullDisk struct{ room int }
