@@ -38,6 +38,8 @@ func (c *trialCase) vacuous() string {
 	switch end, ok := c.saw(history.SawEnd); {
 	case !ok:
 		return "the history has no end: the harness died while the run went on"
+	case end.Err == cutByViolation && c.seen() != "":
+		return "the run was " + end.Err + ": " + c.seen()
 	case end.Err != "":
 		return "the run was " + end.Err
 	}

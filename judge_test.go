@@ -1,6 +1,7 @@
 package ordeal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -117,6 +118,15 @@ func jsonHas(value json.RawMessage, word string) bool {
 	return json.Unmarshal(value, &v) == nil && fmt.Sprintf("%q", v.Phase) == word
 }
 
+// undecided is a checker that comes to nothing.
+type undecided struct{}
+
+func (undecided) Name() string { return "undecided" }
+
+func (undecided) Check(context.Context, []history.Op) checker.Verdict {
+	return checker.Verdict{Checker: "undecided", Status: checker.Unknown, Reason: "it takes too long"}
+}
+
 func TestJudge(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -154,8 +164,18 @@ func TestJudge(t *testing.T) {
 		{"a violation ended it", func(s *story) {
 			s.drop(history.SawEnd, "")
 			s.lastOK["n2"] = time.Second
-			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: "cut short by a violation"})
+			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: cutByViolation})
 		}, checker.Unknown, "cut short by a violation"},
+		{"a violation that is not confirmed ended it", func(s *story) {
+			s.checkers = []checker.Checker{undecided{}}
+			s.drop(history.SawEnd, "")
+			s.saw(3*time.Second, history.Event{F: history.SawViolation, Key: "k", Value: json.RawMessage("9")})
+			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: cutByViolation})
+		}, checker.Unknown, "evidence: the run was cut short by a violation: event 9 had made the history of key k impossible, as far as was seen"},
+		{"a violation that is not confirmed", func(s *story) {
+			s.checkers = []checker.Checker{undecided{}}
+			s.saw(3*time.Second, history.Event{F: history.SawViolation, Key: "k", Value: json.RawMessage("9")})
+		}, checker.Unknown, "undecided: it takes too long; event 9 had made the history of key k impossible, as far as was seen"},
 		{"the harness died", func(s *story) { s.drop(history.SawEnd, "") }, checker.Unknown, "the history has no end"},
 		{"it never came up", func(s *story) {
 			s.events = nil

@@ -31,13 +31,28 @@ func (t *tally) violates(e history.Event) {
 	t.violation = fmt.Sprintf("%s at %.1fs", history.Word(e.Key), e.Time.Seconds())
 }
 
+// seen is what the monitor saw while the run went on, or "".
+func (c *trialCase) seen() string {
+	e, ok := c.saw(history.SawViolation)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("event %s had made the history of key %s impossible, as far as was seen while the run went on", e.Value, history.Word(e.Key))
+}
+
 // confirmed is operations, held against what was seen while the run went on: if all that judge call the history
-// valid, then they are wrong or what was seen is.
+// valid, then they are wrong or what was seen is. If they cannot tell, it is all that there is to go by.
 func confirmed(ctx context.Context, c *trialCase) ([]checker.Verdict, error) {
 	rows, err := operations(ctx, c)
-	seen, ok := c.saw(history.SawViolation)
-	if err != nil || !ok || slices.ContainsFunc(rows, func(v checker.Verdict) bool { return v.Status != checker.Valid }) {
+	e, ok := c.saw(history.SawViolation)
+	if err != nil || !ok || slices.ContainsFunc(rows, func(v checker.Verdict) bool { return v.Status == checker.Invalid }) {
 		return rows, err
 	}
-	return nil, fmt.Errorf("key %q: event %s was taken for a violation while the run went on, and is none, which is a bug in the checker", seen.Key, seen.Value)
+	doubt := slices.IndexFunc(rows, func(v checker.Verdict) bool { return v.Status == checker.Unknown })
+	if doubt < 0 {
+		err := fmt.Errorf("event %s was taken for a violation while the run went on, and is none, which is a bug in the checker", e.Value)
+		return nil, &checker.KeyError{Key: e.Key, Err: err}
+	}
+	rows[doubt].Reason += "; " + c.seen()
+	return rows, nil
 }

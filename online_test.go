@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -15,37 +16,52 @@ import (
 	"ordeal/results"
 )
 
-// TestOnlineEndsTheRun: what a planted bug does is seen while the run goes on, which then ends within a second.
+// TestOnlineEndsTheRun: what a planted bug does is seen while the run goes on. The load ends within a second, and so
+// does the run, if there is no fault to be undone first.
 func TestOnlineEndsTheRun(t *testing.T) {
-	r := Try(t, Config{Bug: "leader-local-read", Time: 20 * time.Second})
-	require.Equal(t, checker.Invalid, r.Verdict.Status, r.Verdict.Reason)
-	f, err := os.Open(r.Dir.History())
-	require.NoError(t, err)
-	defer func() { _ = f.Close() }()
-	h, err := history.Load("history.jsonl", f)
-	require.NoError(t, err)
+	for _, c := range []struct {
+		config Config
+		whole  bool
+	}{
+		{Config{Bug: "leader-local-read", Time: 20 * time.Second}, false},
+		{Config{Bug: "follower-local-read", Faults: "none"}, true},
+	} {
+		t.Run(c.config.Bug, func(t *testing.T) {
+			r := Try(t, c.config)
+			require.Equal(t, checker.Invalid, r.Verdict.Status, r.Verdict.Reason)
+			f, err := os.Open(r.Dir.History())
+			require.NoError(t, err)
+			defer func() { _ = f.Close() }()
+			h, err := history.Load("history.jsonl", f)
+			require.NoError(t, err)
 
-	var last, seen, end history.Event
-	for _, e := range h.Events {
-		switch {
-		case e.Process >= 0 && e.Type == history.Invoke:
-			last = e
-		case e.F == history.SawViolation:
-			seen = e
-		case e.F == history.SawEnd:
-			end = e
-		}
+			var last, seen, end history.Event
+			for _, e := range h.Events {
+				switch {
+				case e.Process >= 0:
+					last = e
+				case e.F == history.SawViolation:
+					seen = e
+				case e.F == history.SawEnd:
+					end = e
+				}
+			}
+			require.Equal(t, cutByViolation, end.Err)
+			require.NotEmpty(t, seen.Key)
+			require.Less(t, seen.Index, end.Index)
+			var index int
+			require.NoError(t, json.Unmarshal(seen.Value, &index))
+			response := h.Events[index]
+			require.Equal(t, seen.Key, response.Key)
+			require.Less(t, last.Time, response.Time+time.Second)
+			if c.whole {
+				require.Less(t, end.Time, response.Time+time.Second)
+			}
+			require.True(t, slices.ContainsFunc(r.Verdict.Findings, func(f results.Finding) bool {
+				return f.Key == seen.Key && f.From < response.Time
+			}), "the judge convicts the key by what had happened then")
+		})
 	}
-	require.Equal(t, "cut short by a violation", end.Err)
-	require.NotEmpty(t, seen.Key)
-	var index int
-	require.NoError(t, json.Unmarshal(seen.Value, &index))
-	response := h.Events[index]
-	require.Equal(t, seen.Key, response.Key)
-	require.Less(t, last.Time, response.Time+time.Second)
-	require.True(t, slices.ContainsFunc(r.Verdict.Findings, func(f results.Finding) bool {
-		return f.Key == seen.Key && f.From < response.Time
-	}), "the judge convicts the key by what had happened then")
 }
 
 // follow lets a trial of a config record the events.
@@ -127,6 +143,9 @@ func TestJudgeAndOnlineDisagree(t *testing.T) {
 	s.prepare(t)
 	_, err := s.trialCase.judge(t.Context(), runChecks)
 	require.ErrorContains(t, err, `key "k": event 9 was taken for a violation`)
+	file := filepath.Join(t.TempDir(), "broken-key.jsonl")
+	require.ErrorContains(t, s.keepKey(file, err), "the key's history is in "+file)
+	require.FileExists(t, file)
 
 	s.ops[3].Output = json.RawMessage("7")
 	v, err := s.trialCase.judge(t.Context(), runChecks)

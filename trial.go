@@ -40,13 +40,17 @@ type trial struct {
 const (
 	readyWait = 20 * time.Second
 	lookEvery = 20 * time.Millisecond
-	lastWord  = 2 * time.Second // for a node to tell its state before it is taken for silent
+	lastWord  = 2 * time.Second // for a node to tell its state at the end before it is taken for silent
 
 	violatedWait = 500 * time.Millisecond // for replicas to stand still after a violation
 )
 
-// interrupted is the Err of a SawEnd that came before its time.
-const interrupted = "interrupted"
+// The Err of a SawEnd that came before its time, apart from those that name a cause.
+const (
+	interrupted    = "interrupted"
+	cutByExit      = "cut short by a node that ended by itself"
+	cutByViolation = "cut short by a violation"
+)
 
 // record makes history.jsonl: it runs the cluster, the load and the faults, and takes all down again.
 // What the system under test does wrong is in the history; an error is the harness's own.
@@ -159,14 +163,16 @@ func (t *trial) strike(ctx context.Context) error {
 	whole, cut := context.WithCancel(running)
 	defer cut()
 	defer context.AfterFunc(t.crashed, cut)()
-	defer context.AfterFunc(t.violated, func() { stopLoad(); cut() })()
+	keepWhole := context.AfterFunc(t.violated, func() { stopLoad(); cut() })
 	t.awaitRecovery(whole, t.afflict(whole))
+	cutShort := !keepWhole() // what is seen from now on cuts nothing: the schedule was carried out
 	stopLoad()
 	<-loaded
-	if t.violated.Err() != nil {
-		t.settle(running, violatedWait)
+	t.rec.Flush() // a violation is seen before the end
+	if cutShort {
+		t.settle(running, violatedWait, statusTimeout)
 	} else {
-		t.settle(whole, t.Bound)
+		t.settle(whole, t.Bound, lastWord)
 	}
 	end := history.Event{F: history.SawEnd}
 	broken := context.Cause(running)
@@ -175,9 +181,9 @@ func (t *trial) strike(ctx context.Context) error {
 	}
 	switch {
 	case t.crashed.Err() != nil:
-		end.Err = "cut short by a node that ended by itself"
-	case t.violated.Err() != nil:
-		end.Err = "cut short by a violation"
+		end.Err = cutByExit
+	case cutShort:
+		end.Err = cutByViolation
 	case ctx.Err() != nil:
 		end.Err = interrupted
 	case broken != nil:
@@ -216,8 +222,8 @@ func (t *trial) awaitRecovery(ctx context.Context, healed time.Duration) {
 }
 
 // settle waits until all replicas have applied the same entries, for as long as bound, and records what each of them
-// holds.
-func (t *trial) settle(ctx context.Context, bound time.Duration) {
+// holds. If they do not come to that, each has the time of patience to tell its state once more.
+func (t *trial) settle(ctx context.Context, bound, patience time.Duration) {
 	if _, ok := t.System.(systems.Inspectable); !ok {
 		return
 	}
@@ -234,7 +240,7 @@ func (t *trial) settle(ctx context.Context, bound time.Duration) {
 		return settled
 	})
 	if !settled {
-		all = t.statuses(ctx, lastWord) // an old answer must convict nobody
+		all = t.statuses(ctx, patience) // an old answer must convict nobody
 		if lowest(all) >= goal {
 			all = nil // all have what there was at first: they only never stood still together
 		}
