@@ -3,6 +3,7 @@ package ordeal
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
 	"time"
@@ -37,9 +38,9 @@ type Config struct {
 	// Budget is what each check of the operations may spend; zeros are its defaults.
 	Budget checker.Budget
 	// Offline judges operations only after the run. Otherwise those of register and kv are followed, and the run ends at
-	// the response that made their history impossible.
+	// the response that made their history impossible; of a kv, what is found is followed, and not what is absent.
 	Offline bool
-	// KeepGoing lets the run go on after such a response.
+	// KeepGoing records on after such a response; not with Offline.
 	KeepGoing bool
 	// Schedule replaces the one that is drawn from Seed and Faults.
 	Schedule *nemesis.Schedule
@@ -98,7 +99,7 @@ func (c Config) plan() (*plan, error) {
 		return nil, &UsageError{err}
 	}
 	p.defaults()
-	for _, check := range []func() error{p.checkLimits, p.checkWorkload, p.checkSchedule} {
+	for _, check := range []func() error{p.checkLimits, p.checkWorkload, p.checkOnline, p.checkSchedule} {
 		if err := check(); err != nil {
 			return nil, &UsageError{err}
 		}
@@ -178,6 +179,13 @@ func (p *plan) checkBug() error {
 func (p *plan) checkWorkload() (err error) {
 	p.workload, err = workloads.New(p.Workload, workloads.Options{Keys: p.Keys, Budget: p.Budget})
 	return err
+}
+
+func (p *plan) checkOnline() error {
+	if p.Offline && p.KeepGoing {
+		return errors.New("keep-going: without online no violation is seen while the run goes on, so there is nothing to go on after")
+	}
+	return nil
 }
 
 func (p *plan) checkSchedule() (err error) {

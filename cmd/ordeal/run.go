@@ -43,7 +43,7 @@ func (t *trialFlags) bind(c *cobra.Command) {
 	f.Float64Var(&t.config.Rate, "rate", 0, "operations per second over all clients (default as fast as possible)")
 	f.IntVar(&t.config.Keys, "keys", 5, "keys in use at a time")
 	f.StringVar(&t.config.Bug, "bug", "", "plant a bug in kv: an id or the path of a diff; known: "+bugNames())
-	f.BoolVar(&t.online, "online", true, "follow register and kv, and end the run at the response that made its history impossible")
+	f.BoolVar(&t.online, "online", true, "follow register, and of kv what is found, not what is absent, and end a trial at the response that made its history impossible")
 	f.StringVar(&t.config.Out, "out", results.DefaultOut, "directory for the run's directory")
 	crossCheck(c, &t.config.Budget)
 	for flag, names := range map[string]string{"system": systemNames(), "bug": bugNames()} {
@@ -140,7 +140,7 @@ Targets: one, leader, minority, majority, all, or a node such as n2. "all" is ev
 	f.StringVar(&flags.config.Faults, "faults", "", `faults to inject (default "all", or what the bug names)`)
 	f.Uint64Var(&flags.config.Seed, "seed", 0, "seed of schedule and operations (default drawn)")
 	f.StringVar(&flags.schedule, "schedule", "", "file with the schedule to use instead of a drawn one")
-	f.BoolVar(&flags.config.KeepGoing, "keep-going", false, "go on after a violation was seen")
+	f.BoolVar(&flags.config.KeepGoing, "keep-going", false, "record on after --online has seen a violation")
 	f.BoolVar(&asJSON, "json", false, "print events as JSON lines")
 	f.StringVar(&flags.config.Planted, plantedFlag, "", "program of a node that has the bug already, as bugs run builds it")
 	_ = f.MarkHidden(plantedFlag) // fails only for a flag that does not exist

@@ -59,7 +59,7 @@ Every convicted run is kept, of the valid and of the unknown ones the last --kee
 soak that was stopped or killed, it goes on where that one ended. A trial that breaks is unknown; three
 in a row end the soak. Exit codes are those of run.`,
 		Example: `  ordeal soak --for 8h --out nightly
-  ordeal soak --for 8h --out nightly --keep-going     go on after a conviction`,
+  ordeal soak --for 8h --out nightly --keep-going     start the next trial after a conviction`,
 		Args:      usageArgs(cobra.MaximumNArgs(1)),
 		ValidArgs: workloadNames(),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -71,7 +71,7 @@ in a row end the soak. Exit codes are those of run.`,
 	c.Flags().DurationVar(&s.lasting, "for", 8*time.Hour, "length of the soak, all its parts together")
 	c.Flags().Uint64Var(&s.seed, "seed", 1, "seed that the trials' seeds are derived from")
 	c.Flags().IntVar(&s.keep, "keep", 20, "clean runs to keep")
-	c.Flags().BoolVar(&s.keepGoing, "keep-going", false, "go on after a conviction")
+	c.Flags().BoolVar(&s.keepGoing, "keep-going", false, "start the next trial after a conviction; a trial itself ends as --online says")
 	return c
 }
 
