@@ -19,25 +19,23 @@ import (
 //
 // Where a value of a register is written again while it is known, its key is let go: nothing is said of it any more.
 // Of a kv, deletions make null such a value from the beginning, so it is left out: who reads it says nothing, and a
-// cas that found it is a write.
+// cas that found it is a write. All that is said of it is that such a cas does not fail because it found null.
 type Online struct {
 	deletions bool
-	clients   []follower
+	clients   []openClient
 	keys      map[string]*followed
 	quiet     quiet
 	floor     time.Duration
 	events    int
-	sweep     int // events between two looks for keys that have become quiet
 }
 
-// follower is what Online knows of one client, which does one operation at a time.
-type follower struct {
+// openClient is what Online knows of one client, which does one operation at a time.
+type openClient struct {
 	process int
-	key     *followed // of the open operation; nil if there is none
-	call    time.Duration
-	made    *produced // by the open operation, if it writes
-	expects word      // of a cas
-	floor   time.Duration
+	key     *followed     // of the open operation; nil if there is none
+	made    *produced     // by the open operation, if it writes
+	expects word          // of a cas
+	since   time.Duration // when the open operation began; without one, the next begins no earlier
 }
 
 // sweepEvents is how many events go by between two looks for quiet keys.
@@ -52,8 +50,8 @@ func OnlineKV(clients int) *Online { return newOnline(clients, true) }
 
 func newOnline(clients int, deletions bool) *Online {
 	return &Online{
-		deletions: deletions, clients: make([]follower, clients), keys: map[string]*followed{},
-		quiet: quiet{at: map[uint64]uint64{}}, sweep: sweepEvents,
+		deletions: deletions, clients: make([]openClient, clients), keys: map[string]*followed{},
+		quiet: quiet{at: map[uint64]uint64{}},
 	}
 }
 
@@ -72,25 +70,25 @@ func (o *Online) Take(e history.Event) (impossible bool) {
 		if impossible = !k.gone && !k.answer(c, e); impossible {
 			k.letGo()
 		}
-		c.key, c.made, c.floor = nil, nil, e.Time
+		c.key, c.made, c.since = nil, nil, e.Time
 	}
 	if o.events++; o.events%max(len(o.clients), 32) == 0 {
 		o.raiseFloor()
 	}
-	if o.events%o.sweep == 0 {
-		o.rest()
+	if o.events%sweepEvents == 0 {
+		o.putAway()
 	}
 	return impossible
 }
 
-func (o *Online) invoke(c *follower, e history.Event) {
+func (o *Online) invoke(c *openClient, e history.Event) {
 	k := o.keys[e.Key]
 	if k == nil {
 		k = o.quiet.wake(e.Key, o.deletions)
 		o.keys[e.Key] = k
 	}
 	k.stirred, k.last = true, max(k.last, e.Time)
-	*c = follower{process: e.Process, key: k, call: e.Time, floor: e.Time}
+	*c = openClient{process: e.Process, key: k, since: e.Time}
 	if !k.gone && !k.invoke(c, e, o.floor) {
 		k.letGo()
 	}
@@ -99,22 +97,22 @@ func (o *Online) invoke(c *follower, e history.Event) {
 // raiseFloor looks for the client that is farthest behind. What is not recorded yet began after its client's last
 // answer, so this holds also for those whose invocation is on its way.
 func (o *Online) raiseFloor() {
-	o.floor = o.clients[0].floor
+	o.floor = o.clients[0].since
 	for i := range o.clients {
-		o.floor = min(o.floor, o.clients[i].floor)
+		o.floor = min(o.floor, o.clients[i].since)
 	}
 }
 
-// rest puts away the keys of which nothing has been heard since the last look. If all that is known of a key happened
+// putAway makes quiet the keys of which nothing has been heard since the last look. If all that is known of a key happened
 // before the floor, then none of its operations is still to be answered.
-func (o *Online) rest() {
+func (o *Online) putAway() {
 	o.raiseFloor()
 	for name, k := range o.keys {
 		if k.stirred {
 			k.stirred = false
 			continue
 		}
-		if k.last < o.floor && o.quiet.rest(name, k, o.floor) {
+		if k.last < o.floor && o.quiet.keep(name, k, o.floor) {
 			delete(o.keys, name)
 		}
 	}

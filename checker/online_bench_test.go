@@ -172,6 +172,7 @@ func BenchmarkOnline(b *testing.B) {
 		forever        bool
 	}{
 		{"rotating-keys-20-clients", 20, 5, 0.01, 0, false},
+		{"rotating-keys-20-percent-unknown", 20, 5, 0.2, 0, false},
 		{"rotating-keys-stuck-clients", 20, 5, 0.01, 5000, false},
 		{"one-key-for-ever-20-clients", 20, 1, 0.01, 0, true},
 		{"one-key-for-ever-100-clients-5-percent-unknown", 100, 1, 0.05, 0, true},

@@ -80,8 +80,8 @@ func hasty(r *rand.Rand, o *Online) {
 		}
 	}
 	if r.IntN(3) == 0 {
-		o.rest()
-		o.rest()
+		o.putAway()
+		o.putAway()
 	}
 }
 
@@ -95,6 +95,10 @@ func verdictOf(t *testing.T, m Model, events []history.Event, part func(Problem)
 	}
 	p, err := m.Parse(pointers(ops))
 	require.NoError(t, err)
+	if slices.ContainsFunc(p.(*registerProblem).calls, call.absurd) {
+		require.False(t, plain(p), picture(ops))
+		return illegal // whatever the part
+	}
 	p = part(p)
 	a := p.(*registerProblem).zoned(context.Background(), 1<<30)
 	if last || a.Result == illegal {
@@ -103,7 +107,7 @@ func verdictOf(t *testing.T, m Model, events []history.Event, part func(Problem)
 	return a.Result
 }
 
-// withoutNull is what Online judges of a kv.
+// withoutNull is what Online judges of a kv, beside a cas that fails although it finds the null that it expects.
 func withoutNull(p Problem) Problem {
 	q := p.(*registerProblem)
 	q.Groups()
@@ -306,7 +310,7 @@ func TestOnlineQuietKeys(t *testing.T) {
 				require.NotNil(t, k.values[nullWord], name)
 				require.Equal(t, map[word]word{word(2*i + 5): noWord, word(2*i + 7): nullWord}, k.lost, name)
 			}
-			require.True(t, q.rest(name, k, time.Second))
+			require.True(t, q.keep(name, k, time.Second))
 		}
 	}
 	require.Len(t, q.at, 4_000)

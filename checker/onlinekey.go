@@ -37,24 +37,22 @@ type followed struct {
 type produced struct {
 	value, from word // from is what the cas expects that writes it; noWord if it is a write
 	call        time.Duration
-	state       producedState
-	given       bool // up by its client: of unknown outcome
-	zone        *onlineZone
+	given       bool          // up by its client: of unknown outcome
+	zone        *onlineZone   // nil as long as it may not have been written
+	finding     bool          // it was written if what its cas expects was
 	prev, next  *produced     // along cas, as far as they are not dead
 	latest      time.Duration // call that touched it or one that it came of
 	ended       time.Duration // the first call that touched it or one that came of it
 }
 
-type producedState uint8
-
-const (
-	unfound producedState = iota // it may not have been written
-	finding                      // it is, if what its cas expects was
-	found                        // it was written
-)
-
+// newFollowed is a key of which nothing is known.
 func newFollowed(deletions bool) *followed {
-	k := &followed{deletions: deletions, values: map[word]*produced{}, limit: pruneMin}
+	return &followed{deletions: deletions, values: map[word]*produced{}, limit: pruneMin}
+}
+
+// untouched is a key that nobody has used yet.
+func untouched(deletions bool) *followed {
+	k := newFollowed(deletions)
 	if !deletions {
 		k.initial(nullWord, math.MinInt64)
 	}
@@ -63,7 +61,7 @@ func newFollowed(deletions bool) *followed {
 
 // initial is a value that is there, and has been for at least as long as since at.
 func (k *followed) initial(v word, at time.Duration) {
-	n := &produced{value: v, call: at, state: found, latest: at, ended: history.Never}
+	n := &produced{value: v, call: at, latest: at, ended: history.Never}
 	n.zone = k.zones.add(n, at, at)
 	k.values[v] = n
 }
@@ -74,7 +72,7 @@ func (k *followed) letGo() {
 }
 
 // invoke begins an operation. It is false if the key cannot be followed any more.
-func (k *followed) invoke(c *follower, e history.Event, floor time.Duration) bool {
+func (k *followed) invoke(c *openClient, e history.Event, floor time.Duration) bool {
 	switch e.F {
 	case "read":
 		return true
@@ -95,7 +93,7 @@ func (k *followed) invoke(c *follower, e history.Event, floor time.Duration) boo
 }
 
 // begin notes that v may be written from now on.
-func (k *followed) begin(c *follower, v, from word, floor time.Duration) bool {
+func (k *followed) begin(c *openClient, v, from word, floor time.Duration) bool {
 	if k.leavesOut(v) {
 		return true
 	}
@@ -105,7 +103,7 @@ func (k *followed) begin(c *follower, v, from word, floor time.Duration) bool {
 	if k.knows(v) {
 		return false
 	}
-	c.made = &produced{value: v, from: from, call: c.call, latest: c.call, ended: history.Never}
+	c.made = &produced{value: v, from: from, call: c.since, latest: c.since, ended: history.Never}
 	k.values[v] = c.made
 	return true
 }
@@ -119,7 +117,7 @@ func (k *followed) knows(v word) bool {
 }
 
 // answer ends an operation. It is false if that is impossible.
-func (k *followed) answer(c *follower, e history.Event) bool {
+func (k *followed) answer(c *openClient, e history.Event) bool {
 	k.last = max(k.last, e.Time)
 	n := c.made
 	switch {
@@ -131,8 +129,8 @@ func (k *followed) answer(c *follower, e history.Event) bool {
 	case e.Type == history.OK && e.F == "read":
 		return k.finds(e.Value, c, e.Time)
 	case e.Type == history.OK:
-		return n == nil || k.find(n) && k.touch(n, c.call, e.Time)
-	case n != nil && n.state == found:
+		return n == nil || k.find(n) && k.touch(n, c.since, e.Time)
+	case n != nil && n.zone != nil:
 		return false // somebody found it, and now it was never written
 	}
 	if n != nil {
@@ -141,14 +139,14 @@ func (k *followed) answer(c *follower, e history.Event) bool {
 	if e.F != "cas" || len(e.Value) == 0 {
 		return true
 	}
-	if v, ok := wordOf(e.Value); ok && v == c.expects && !k.leavesOut(v) {
+	if v, ok := wordOf(e.Value); ok && v == c.expects {
 		return false // it failed, although it found what it expects
 	}
 	return k.finds(e.Value, c, e.Time)
 }
 
 // finds is an answer that shows a value. It is false if that is impossible.
-func (k *followed) finds(value json.RawMessage, c *follower, end time.Duration) bool {
+func (k *followed) finds(value json.RawMessage, c *openClient, end time.Duration) bool {
 	v, ok := wordOf(value)
 	switch {
 	case !ok:
@@ -158,7 +156,7 @@ func (k *followed) finds(value json.RawMessage, c *follower, end time.Duration) 
 		return true
 	}
 	n := k.get(v)
-	return n != nil && k.find(n) && k.touch(n, c.call, end)
+	return n != nil && k.find(n) && k.touch(n, c.since, end)
 }
 
 // get is a value that may have been written; nil if that cannot be, or if it is dead.
@@ -180,20 +178,20 @@ func (k *followed) get(v word) *produced {
 // what is expected is not there or has been replaced already, or values came of each other alone.
 func (k *followed) find(n *produced) bool {
 	switch {
-	case n.state == found:
+	case n.zone != nil:
 		return true
-	case n.state == finding:
+	case n.finding:
 		return false
 	case n.from == noWord:
-		n.state, n.zone = found, k.zones.add(n, history.Never, n.call)
+		n.zone = k.zones.add(n, history.Never, n.call)
 		return true
 	}
-	n.state = finding
+	n.finding = true
 	u := k.get(n.from)
 	if u == nil || !k.find(u) || u.next != nil {
 		return false
 	}
-	n.state, n.zone, n.prev, n.latest = found, u.zone, u, max(n.latest, u.latest)
+	n.zone, n.prev, n.latest = u.zone, u, max(n.latest, u.latest)
 	u.next = n
 	k.zones.widen(n.zone, history.Never, n.call)
 	return true
@@ -222,7 +220,7 @@ const pruneMin = 16
 func (k *followed) prune(floor time.Duration) {
 	k.zones.prune(floor, func(n *produced) { delete(k.values, n.value) })
 	for v, n := range k.values {
-		if n.state == unfound && n.given && n.call < floor {
+		if n.zone == nil && n.given && n.call < floor {
 			if k.lost == nil {
 				k.lost = map[word]word{}
 			}
@@ -245,15 +243,12 @@ func wordOf(raw json.RawMessage) (w word, ok bool) {
 	return word(textHash(text))<<1 | 2, ok
 }
 
-// smallNumber reads a number of up to 18 digits, as JSON writes them, and adds one to it.
+// smallNumber reads a number that is canonical as it is, which has up to 18 digits, and adds one to it.
 func smallNumber(raw []byte) (n word, ok bool) {
-	if len(raw) == 0 || len(raw) > 18 || raw[0] == '0' && len(raw) > 1 {
+	if len(raw) == 0 || raw[0] == '"' || !asIs(raw) {
 		return 0, false
 	}
 	for _, c := range raw {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
 		n = n*10 + word(c-'0')
 	}
 	return n + 1, true
@@ -276,13 +271,4 @@ func wordsOfCAS(raw json.RawMessage) (from, to word, ok bool) {
 	from, ok1 := wordOf(old)
 	to, ok2 := wordOf(next)
 	return from, to, ok1 && ok2
-}
-
-// textHash is FNV-1a, and its bits mixed once more.
-func textHash[T ~string | ~[]byte](text T) uint64 {
-	h := uint64(14695981039346656037)
-	for i := range len(text) {
-		h = (h ^ uint64(text[i])) * 1099511628211
-	}
-	return scatter(h)
 }

@@ -23,14 +23,14 @@ type quiet struct {
 
 const (
 	quietChunk = 1 << 16 // bytes, an offset fits into 16 bits
-	quietMax   = 64      // words of one key; one with more stays as it is
+	quietMax   = 1 << 12 // words of one key, up to 10 bytes each: one with more stays as it is
 )
 
 // A record is the number of words that follow as an uvarint, the number of chains, their last values, and pairs of
 // a value that nobody found and what its cas expects. One without words is a key that was let go.
 
-// rest takes k in, unless it has too much to remember.
-func (q *quiet) rest(name string, k *followed, floor time.Duration) bool {
+// keep takes k in, unless it has too much to remember.
+func (q *quiet) keep(name string, k *followed, floor time.Duration) bool {
 	var words []word
 	if !k.gone {
 		k.prune(floor)
@@ -96,12 +96,12 @@ func (q *quiet) wake(name string, deletions bool) *followed {
 	h := textHash(name)
 	place, ok := q.at[h]
 	if !ok {
-		return newFollowed(deletions)
+		return untouched(deletions)
 	}
 	delete(q.at, h)
 	words, n := wordsIn(q.chunks[place/quietChunk][place%quietChunk:])
 	q.live -= n
-	k := &followed{deletions: deletions, values: map[word]*produced{}, limit: pruneMin}
+	k := newFollowed(deletions)
 	if len(words) == 0 {
 		k.letGo()
 		return k

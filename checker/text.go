@@ -57,13 +57,16 @@ func text() machine[textCall, string] {
 			}
 		},
 		equal: func(a, b string) bool { return a == b },
-		hash: func(state string) uint64 { // FNV-1a
-			h := uint64(14695981039346656037)
-			for i := range len(state) {
-				h = (h ^ uint64(state[i])) * 1099511628211
-			}
-			return h
-		},
+		hash:  textHash[string],
 		reads: func(c *textCall) bool { return c.f == "read" },
 	}
+}
+
+// textHash is FNV-1a, and its bits mixed once more.
+func textHash[T ~string | ~[]byte](text T) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(text) {
+		h = (h ^ uint64(text[i])) * 1099511628211
+	}
+	return scatter(h)
 }
