@@ -66,7 +66,7 @@ func balances(op history.Event, a answer) (history.Event, error) {
 
 // balancesOf reads n balances; the revision is the one of their last change.
 func balancesOf(op history.Event, a answer, n int) (history.Event, error) {
-	results, _, err := kvResults(a, n)
+	results, err := kvDone(a, n)
 	if err != nil {
 		return unanswered(op, err)
 	}

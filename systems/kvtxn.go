@@ -63,6 +63,15 @@ func kvResults(a answer, n int) (results []kvResult, held bool, err error) {
 	return body.Results, *body.Succeeded, nil
 }
 
+// kvDone is kvResults for a command without conditions, of which there is no other way to succeed.
+func kvDone(a answer, n int) ([]kvResult, error) {
+	results, held, err := kvResults(a, n)
+	if err == nil && !held {
+		err = errors.New("the answer says that conditions did not hold, and none were sent")
+	}
+	return results, err
+}
+
 // stored is the value of a get, null if there is nothing.
 func (r kvResult) stored() json.RawMessage {
 	if r.Rev == 0 {
@@ -116,7 +125,7 @@ func transaction(ctx context.Context, c *kvClient, op history.Event) (history.Ev
 	}
 	request := func(history.Event) (kvRequest, error) { return command.request() }
 	return send(request, func(op history.Event, a answer) (history.Event, error) {
-		results, _, err := kvResults(a, len(mops))
+		results, err := kvDone(a, len(mops))
 		if err != nil {
 			return unanswered(op, err)
 		}
