@@ -8,21 +8,37 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// search asks Porcupine whether p has a legal order, and stops when ctx is done or when the search
-// holds memory bytes.
+// Porcupine asks Porcupine whether operations have a linearization, with a model that needs Init, Step, Equal and Hash; a
+// state takes so many bytes. It is Unknown if ctx is done or the search holds memory bytes before that is known.
+func Porcupine(ctx context.Context, m porcupine.Model, ops []porcupine.Operation, state, memory int64) porcupine.CheckResult {
+	switch bounded(ctx, m, ops, state, memory) {
+	case legal:
+		return porcupine.Ok
+	case illegal:
+		return porcupine.Illegal
+	default:
+		return porcupine.Unknown
+	}
+}
+
+// search asks Porcupine whether p has a legal order.
+func search(ctx context.Context, p Problem, memory int64) result {
+	const state = 16 // of most models
+	return bounded(ctx, p.Machine(), p.Operations(), state, memory)
+}
+
+// bounded asks Porcupine, and stops when ctx is done or when the search holds memory bytes.
 //
 // Porcupine keeps every configuration that it has seen, each with a set of one bit an operation, so
 // that a hard key takes memory until the machine has none (etcd-io/etcd#21928: 40 GB). But it asks
 // for each of them: a configuration is kept iff Step said yes and Equal did not find it among the
 // kept ones. So the wrappers below count exactly what is held. To stop it, Step says no from then
 // on; Porcupine then backs out of what it has, and the answer is thrown away.
-func search(ctx context.Context, p Problem, memory int64) result {
-	ops := p.Operations()
+func bounded(ctx context.Context, m porcupine.Model, ops []porcupine.Operation, state, memory int64) result {
 	if len(ops) == 0 {
 		return legal
 	}
-	m := p.Machine()
-	w := watched{step: m.Step, equal: m.Equal, room: memory / configurationBytes(len(ops))}
+	w := watched{step: m.Step, equal: m.Equal, room: memory / (configurationBytes(len(ops)) + state)}
 	if w.equal == nil {
 		w.equal = func(a, b any) bool { return a == b }
 	}
@@ -40,13 +56,12 @@ func search(ctx context.Context, p Problem, memory int64) result {
 	}
 }
 
-// configurationBytes is what Porcupine v1.3.1 holds for one configuration of n operations: the bit
-// set, the cache entry of slice and state, its share of a map that is between half and fully
-// loaded, and the state itself.
+// configurationBytes is what Porcupine v1.3.1 holds for one configuration of n operations, beside its state: the bit
+// set, the cache entry of slice and state, and its share of a map that is between half and fully loaded.
 func configurationBytes(n int) int64 {
-	const entry, slot, state = 48, 72, 16
+	const entry, slot = 48, 72
 	bits := int64(n+63) / 64 * 8
-	return bits + bits/8 + entry + slot + state // allocation classes waste up to an eighth
+	return bits + bits/8 + entry + slot // allocation classes waste up to an eighth
 }
 
 // watched is a machine whose search can be measured and stopped. One goroutine uses it.

@@ -19,12 +19,14 @@ const (
 )
 
 // anomaly is something that no serial order of transactions allows. The transactions that it names allow none by
-// themselves, even if all others, and what those appended, are struck from the history.
+// themselves, even if all others, and what those appended, are struck from the history. Of a cycle of more than 64
+// it names the first 64 (toldMax): these are examples, and the whole cycle is the proof.
 type anomaly struct {
 	rule    string
 	key     int32 // of one that is about one key; others have a cycle
 	txns    []int32
 	aborted []int32   // transactions that failed and have to do with it
+	writers []int32   // of an element that is shown too often: those that appended it, as often as they did
 	about   []element // elements that its sentence speaks of
 	reads   []*micro  // reads that its sentence speaks of
 	base    int32     // of a lost update: the length of the list that both found

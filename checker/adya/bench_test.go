@@ -67,7 +67,7 @@ func (l load) history(seed uint64) []history.Op {
 			}
 			in = fmt.Appendf(in, `["r",%q,null]`, key)
 			list := lists[key]
-			if l.stale && i > l.txns/2 && len(list) > 40 && happens {
+			if l.stale && i > l.txns/2 && len(list) > 40 && op.Type == history.OK {
 				list, l.stale = list[:0], false
 			}
 			out = fmt.Appendf(out, `["r",%q,[%s]]`, key, list[min(1, len(list)):])

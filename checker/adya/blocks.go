@@ -6,17 +6,6 @@ import (
 	"ordeal/history"
 )
 
-// appends are the elements that transaction t appended to key k, in its order.
-func (r *records) appends(t, k int32) []element {
-	var own []element
-	for i := r.txns[t].first; i < r.txns[t].last; i++ {
-		if m := &r.micros[i]; m.key == k && !m.reads() {
-			own = append(own, m.element)
-		}
-	}
-	return own
-}
-
 // split cuts the list into blocks. A list in which a transaction's appends are not one block, in the order in
 // which it did them, is an anomaly: others appended in between (Adya's G0), or it is not what it did.
 func (v *resolver) split(k int32, to *versions) *anomaly {
@@ -61,19 +50,9 @@ func (v *resolver) halfway(k int32, to *versions) *anomaly {
 			continue
 		}
 		t := to.blocks[at-1]
-		read := v.firstRead(r.txn, k)
+		read, _ := v.firstRead(r.txn, k)
 		list := v.keys[k].list
 		return &anomaly{rule: ruleIntermediate, txns: []int32{r.txn, t}, about: []element{list[r.found-1], list[r.found]}, reads: []*micro{read}}
-	}
-	return nil
-}
-
-// firstRead is the first read of key k by transaction t, which has one.
-func (r *records) firstRead(t, k int32) *micro {
-	for i := r.txns[t].first; i < r.txns[t].last; i++ {
-		if m := &r.micros[i]; m.key == k && m.reads() {
-			return m
-		}
 	}
 	return nil
 }

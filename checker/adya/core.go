@@ -1,6 +1,7 @@
 package adya
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -14,76 +15,114 @@ import (
 // the lists that others appended.
 type call struct {
 	strange bool
-	micros  []struct {
-		key   int
-		reads bool
-		list  []element // that a read shows; of an append its element
-	}
+	micros  []callMicro
 }
 
-// core is some transactions and what they did to some keys, without the rest of the history. If the whole history has a serial order, then so has the
-// core: the same one, with the rest struck from it.
+type callMicro struct {
+	key   int
+	reads bool
+	list  []element // that a read shows; of an append its element
+}
+
+// core is some transactions and what they did to some keys, without the rest of the history. If the whole history has
+// a serial order, then so has the core: the same one, with the rest struck from it.
 func (r *records) core(txns, keys []int32) []porcupine.Operation {
-	outside := r.outside(txns, keys)
-	ops := make([]porcupine.Operation, 0, len(txns))
-	for _, t := range txns {
+	ops := make([]porcupine.Operation, len(txns))
+	for i, t := range txns {
 		x := &r.txns[t]
-		c := &call{strange: x.strange}
-		for i := x.first; i < x.last; i++ {
-			m := &r.micros[i]
-			key := slices.Index(keys, m.key)
-			if key < 0 {
-				continue
+		ops[i] = porcupine.Operation{ClientId: r.ops[t].Index, Input: &call{strange: x.strange}, Call: int64(x.begin), Return: int64(x.end)}
+	}
+	type placed struct {
+		place int32
+		micro callMicro
+	}
+	micros := make([][]placed, len(txns))
+	for key, k := range keys {
+		shown := r.inside(txns, k)
+		for i, t := range txns {
+			for _, p := range r.of(t, k) {
+				m := callMicro{key: key, reads: r.micros[p].reads(), list: []element{r.micros[p].element}}
+				if m.reads {
+					m.list = shown(&r.micros[p])
+				}
+				micros[i] = append(micros[i], placed{p, m})
 			}
-			list := []element{m.element}
-			if m.reads() {
-				list = slices.DeleteFunc(r.list(m), func(e element) bool { return outside[inKey{m.key, e}] })
-			}
-			c.micros = append(c.micros, struct {
-				key   int
-				reads bool
-				list  []element
-			}{key, m.reads(), list})
 		}
-		ops = append(ops, porcupine.Operation{ClientId: r.ops[t].Index, Input: c, Call: int64(x.begin), Return: int64(x.end)})
+	}
+	for i := range micros {
+		slices.SortFunc(micros[i], func(a, b placed) int { return int(a.place - b.place) })
+		c := ops[i].Input.(*call)
+		for _, m := range micros[i] {
+			c.micros = append(c.micros, m.micro)
+		}
 	}
 	return ops
 }
 
-// inKey is an element of a key.
-type inKey struct {
-	key     int32
-	element element
-}
-
-// outside are the elements of keys that were appended, and not by a transaction of the core.
-func (r *records) outside(txns, keys []int32) map[inKey]bool {
-	inside := map[inKey]bool{}
+// inside returns a function that strikes from what a read of key k by a transaction of the core shows all that was
+// appended, and by no transaction of the core.
+func (r *records) inside(txns []int32, k int32) (shown func(m *micro) []element) {
+	struck := map[element]bool{} // of what they show
+	chained := int32(0)          // so much of the chain do they show
 	for _, t := range txns {
-		for _, k := range keys {
-			for _, e := range r.appends(t, k) {
-				inside[inKey{k, e}] = true
+		for _, p := range r.of(t, k) {
+			m := &r.micros[p]
+			same := m.length
+			if m.fork != inChain {
+				same = r.forks[m.fork].same
+				for _, e := range r.forks[m.fork].rest {
+					struck[e] = false
+				}
+			}
+			chained = max(chained, same)
+		}
+	}
+	for _, e := range r.keys[k].list[:chained] {
+		struck[e] = false
+	}
+	for _, p := range r.on(k) {
+		if m := &r.micros[p]; !m.reads() && r.txns[m.txn].outcome != history.Fail {
+			if _, seen := struck[m.element]; seen {
+				struck[m.element] = true
 			}
 		}
 	}
-	outside := map[inKey]bool{}
-	for i := range r.micros {
-		m := &r.micros[i]
-		at := inKey{m.key, m.element}
-		if !m.reads() && slices.Contains(keys, m.key) && r.txns[m.txn].outcome != history.Fail && !inside[at] {
-			outside[at] = true
+	for _, t := range txns {
+		for _, e := range r.appends(t, k) {
+			delete(struck, e)
 		}
 	}
-	return outside
+	var chain []element
+	var at []int32 // the place of each in the key's chain
+	for i, e := range r.keys[k].list[:chained] {
+		if !struck[e] {
+			chain, at = append(chain, e), append(at, int32(i))
+		}
+	}
+	return func(m *micro) []element {
+		same, rest := m.length, []element(nil)
+		if m.fork != inChain {
+			same, rest = r.forks[m.fork].same, r.forks[m.fork].rest
+		}
+		n, _ := slices.BinarySearch(at, same)
+		if len(rest) == 0 {
+			return chain[:n]
+		}
+		return slices.DeleteFunc(slices.Concat(chain[:n], rest), func(e element) bool { return struck[e] })
+	}
 }
 
-// confirm asks Porcupine whether an anomaly's core has a serial order that keeps to real time. ok is false if it has
-// one. It knows nothing of dependencies. sure is false if that would take too long.
-func (j *judgement) confirm(a *anomaly, limit time.Duration) (ok, sure bool) {
-	if len(a.cycle) > toldMax {
+// confirm checks an anomaly again, with code that knows nothing of the graph: each step of a cycle by itself, and
+// whether Porcupine finds a serial order of the core that keeps to real time. ok is false if a step does not hold or
+// there is such an order. sure is false if Porcupine could not tell before ctx was done, or was not asked.
+func (j *judgement) confirm(ctx context.Context, a *anomaly) (ok, sure bool) {
+	if !j.circular(a.cycle) || !j.circular(a.longer) {
+		return false, true
+	}
+	if len(a.cycle) > toldMax || ctx.Err() != nil {
 		return true, false
 	}
-	result := search(j.core(a.txns, a.concerns()), len(a.concerns()), limit)
+	result := j.search(ctx, a.txns, a.concerns())
 	return result != porcupine.Ok, result != porcupine.Unknown
 }
 
@@ -92,19 +131,20 @@ const besideMax = 200
 
 // beside lets Porcupine judge a whole history that has an order, if it is small. n is how many it judged, 1 or 0; ok
 // is false if it finds no order.
-func (j *judgement) beside(order []int32) (n int, ok bool) {
+func (j *judgement) beside(ctx context.Context, order []int32) (n int, ok bool) {
 	if j.budget.CrossCheck == checker.CrossCheckOff || len(order) > besideMax {
 		return 0, true
 	}
-	limit := 50 * time.Millisecond
-	if j.budget.CrossCheck == checker.CrossCheckAll {
-		limit = j.budget.Time
+	if j.budget.CrossCheck == checker.CrossCheckSample {
+		timed, cancel := context.WithTimeout(ctx, 50*time.Millisecond)
+		defer cancel()
+		ctx = timed
 	}
 	keys := make([]int32, len(j.records.keys))
 	for k := range keys {
 		keys[k] = int32(k)
 	}
-	switch search(j.core(order, keys), len(keys), limit) {
+	switch j.search(ctx, order, keys) {
 	case porcupine.Ok:
 		return 1, true
 	case porcupine.Illegal:
@@ -113,8 +153,16 @@ func (j *judgement) beside(order []int32) (n int, ok bool) {
 	return 0, true
 }
 
-func search(core []porcupine.Operation, keys int, limit time.Duration) porcupine.CheckResult {
-	return porcupine.CheckOperationsTimeout(machine(keys), core, limit)
+// search asks Porcupine about a core.
+func (j *judgement) search(ctx context.Context, txns, keys []int32) porcupine.CheckResult {
+	const perList, perElement = 24, 8
+	state := int64(len(keys)) * perList
+	for _, k := range keys {
+		for _, t := range txns {
+			state += perElement * int64(len(j.of(t, k)))
+		}
+	}
+	return checker.Porcupine(ctx, machine(len(keys)), j.core(txns, keys), state, j.budget.Memory)
 }
 
 // machine is a number of lists on which one transaction after the other is done. One of unknown outcome may be
@@ -137,6 +185,17 @@ func machine(keys int) porcupine.Model {
 		},
 		Equal: func(a, b any) bool {
 			return slices.EqualFunc(a.([][]element), b.([][]element), slices.Equal[[]element])
+		},
+		Hash: func(state any) uint64 { // FNV-1a, word by word
+			const offset, prime = 14695981039346656037, 1099511628211
+			hash := uint64(offset)
+			for _, list := range state.([][]element) {
+				for _, e := range list {
+					hash = (hash ^ uint64(e)) * prime
+				}
+				hash = (hash ^ uint64(len(list))) * prime
+			}
+			return hash
 		},
 	}
 }

@@ -3,7 +3,6 @@ package adya
 import (
 	"math/rand/v2"
 	"testing"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 	"github.com/stretchr/testify/require"
@@ -22,8 +21,9 @@ func TestACoreOfWhatIsLegalIsAcquitted(t *testing.T) {
 		if Transactions(checker.Budget{}).Check(t.Context(), ops).Status != checker.Valid {
 			continue
 		}
-		r, err := parse(ops, func() bool { return false })
+		r, err := parse(ops, 1<<30, func() bool { return false })
 		require.NoError(t, err)
+		j := judgement{records: r, budget: checker.Budget{Memory: 1 << 30}}
 		var keys, txns []int32
 		for k := range r.keys {
 			if d.IntN(2) == 0 {
@@ -35,7 +35,7 @@ func TestACoreOfWhatIsLegalIsAcquitted(t *testing.T) {
 				txns = append(txns, int32(i))
 			}
 		}
-		require.Equal(t, porcupine.Ok, search(r.core(txns, keys), len(keys), time.Minute), "seed %d: %v of keys %v\n%s", seed, txns, keys, described(ops))
+		require.Equal(t, porcupine.Ok, j.search(t.Context(), txns, keys), "seed %d: %v of keys %v\n%s", seed, txns, keys, described(ops))
 		acquitted++
 	}
 	require.Greater(t, acquitted, 200)

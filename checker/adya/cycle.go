@@ -26,7 +26,7 @@ func classes() []class {
 		{"anti-dependency cycle (G2)", rw, only(ww, wr, rw)},
 		{"writes against real time (G0-realtime)", ww, only(ww, rt)},
 		{"information against real time (G1c-realtime)", wr, only(ww, wr, rt)},
-		{"stale read (G-single-realtime)", rw, only(ww, wr, rt)},
+		{ruleStale, rw, only(ww, wr, rt)},
 		{"anti-dependency cycle against real time (G2-realtime)", rw, only(ww, wr, rw, rt)},
 	}
 }
@@ -46,14 +46,18 @@ type cycleSearch struct {
 	search int32
 	steps  int
 	stop   func() bool
+	room   int // for so many closing edges
 }
 
-func newCycleSearch(g *graph, txns []txn, of []int32, stop func() bool) *cycleSearch {
-	return &cycleSearch{graph: g, tarjan: newTarjan(g, 0), txnOf: txns, of: of, seen: make([]int32, g.nodes), parent: make([]edge, g.nodes), stop: stop}
+// newCycleSearch makes one that holds memory bytes at most beside its nodes, if not in vain.
+func newCycleSearch(g *graph, txns []txn, of []int32, memory int64, stop func() bool) *cycleSearch {
+	const perStep = 12 + 2*12 // a list that grows is there twice
+	room := int(min(searchSteps, max(1, memory/perStep)))
+	return &cycleSearch{graph: g, tarjan: newTarjan(g, 0), txnOf: txns, of: of, seen: make([]int32, g.nodes), parent: make([]edge, g.nodes), stop: stop, room: room}
 }
 
 // find finds a cycle in a component, which has one: of the most damning class, and the shortest of that class, as
-// far as the bound allows.
+// far as the bound allows. It is nil only if the time is over.
 func (s *cycleSearch) find(component []int32, classes []class) []step {
 	for i := range classes {
 		c := &classes[i]
@@ -80,37 +84,54 @@ func (s *cycleSearch) find(component []int32, classes []class) []step {
 	return nil
 }
 
-// closing are the edges of a kind within a component. Those through an auxiliary node are made one.
+// closing are the edges of a kind within a component, as many as there is room for, and one if there is any. Those
+// through an auxiliary node are made one.
 func (s *cycleSearch) closing(component []int32, k kind) []step {
 	var all []step
-	add := func(st step) {
-		if s.of[st.to] == s.of[st.from] && st.to != st.from {
-			all = append(all, st)
-		}
-	}
-	for _, u := range component {
+	beyond := map[int32][]int32{} // by auxiliary node: where it leads to within the component
+	for n, u := range component {
 		for i := int32(0); ; {
 			e, ok := s.next(u, &i, only(k))
 			if !ok {
 				break
 			}
-			if e.to < s.txns {
-				add(step{u, e.to, e.label})
-				continue
+			if s.of[e.to] != s.of[u] {
+				continue // and if it is an auxiliary node, so is all behind it that leads back
 			}
-			for j := int32(0); ; {
-				out, ok := s.next(e.to, &j, 0)
-				if !ok {
-					break
+			targets := []int32{e.to}
+			if e.to >= s.txns {
+				if _, known := beyond[e.to]; !known {
+					beyond[e.to] = s.within(e.to)
 				}
-				add(step{u, out.to, e.label})
+				targets = beyond[e.to]
+			}
+			for _, to := range targets {
+				if to != u {
+					all = append(all, step{u, to, e.label})
+				}
+				if len(all) >= s.room {
+					return all
+				}
 			}
 		}
-		if len(all) > searchSteps {
-			break
+		if n%(1<<12) == 0 && s.stop() {
+			return all
 		}
 	}
 	return all
+}
+
+// within are the transactions that an auxiliary node leads to, and that are in its component.
+func (s *cycleSearch) within(aux int32) (targets []int32) {
+	for i := int32(0); ; {
+		e, ok := s.next(aux, &i, 0)
+		if !ok {
+			return targets
+		}
+		if s.of[e.to] == s.of[aux] {
+			targets = append(targets, e.to)
+		}
+	}
 }
 
 // shortest finds the shortest cycle of a class. It looks for all short ones before any long one, so that a long
@@ -148,6 +169,7 @@ func (s *cycleSearch) shortest(closing []step, c *class) []step {
 // Moments and auxiliary nodes count nothing.
 func (s *cycleSearch) back(st step, hops int, c *class) []step {
 	s.search++
+	s.steps-- // it may lead nowhere
 	within := s.of[st.from]
 	level, following := []int32{st.to}, []int32(nil)
 	s.seen[st.to] = s.search

@@ -2,8 +2,11 @@ package adya
 
 import "slices"
 
-// ruleLostAppend is a stale read of what no read ever shows.
-const ruleLostAppend = "lost append (G-single-realtime)"
+// A lost append is a stale read of what no read ever shows.
+const (
+	ruleStale      = "stale read (G-single-realtime)"
+	ruleLostAppend = "lost append (G-single-realtime)"
+)
 
 // toldMax is the longest cycle that is told step by step, and that Porcupine is asked about. Of a longer one, which
 // only so many clients at a time can make, the first transactions stand for all.
@@ -89,10 +92,9 @@ func (j *judgement) foundSame(k, one, two int32) bool {
 
 // firstFound is the length of the list that transaction t found at key k; -1 if it did not read it.
 func (j *judgement) firstFound(k, t int32) int32 {
-	for _, r := range j.keys[k].readers {
-		if r.txn == t {
-			return r.found
-		}
+	m, own := j.firstRead(t, k)
+	if m == nil {
+		return -1
 	}
-	return -1
+	return m.length - own
 }

@@ -53,7 +53,7 @@ func (j *judgement) plainText(a *anomaly) (text string, proof []string) {
 	case ruleDirtyUpdate:
 		return fmt.Sprintf("%s shows %s in %s with %s behind it, but %s was answered as not applied.", first, about(0), key, about(1), name(a.aborted[0])), nil
 	case ruleDuplicate:
-		return fmt.Sprintf("%s shows %s twice in %s, though it was appended once, by %s.", first, about(0), key, name(a.txns[1])), nil
+		return j.duplicateText(a, first, key), nil
 	case ruleIntermediate:
 		reader, writer := a.reads[0].txn, a.txns[1]
 		if a.txns[0] != reader {
@@ -72,7 +72,7 @@ func (j *judgement) plainText(a *anomaly) (text string, proof []string) {
 		return fmt.Sprintf("%s shows %s in %s where %s shows %s.", name(one.txn), about(0), key, name(two.txn), about(1)),
 			[]string{"A list only grows at its end, so of two reads one shows the beginning of what the other shows. Neither does."}
 	case ruleLostUpdate:
-		found := j.listLabel(j.list(j.firstRead(a.txns[0], a.key))[:a.base])
+		found := j.foundLabel(a.txns[0], a.key)
 		return fmt.Sprintf("%s and %s both found %s as %s and appended to it, so one of them has not seen the other's.", first, name(a.txns[1]), key, found),
 			[]string{
 				fmt.Sprintf("If %s had come first, %s would have found %s in %s.", first, name(a.txns[1]), about(0), key),
@@ -81,6 +81,28 @@ func (j *judgement) plainText(a *anomaly) (text string, proof []string) {
 	default:
 		return j.internalText(a, first, key), nil
 	}
+}
+
+// duplicateText tells of an element that is shown once more than it was appended.
+func (j *judgement) duplicateText(a *anomaly, first, key string) string {
+	e := j.label(a.about[0])
+	n := len(a.writers)
+	if n == 1 {
+		return fmt.Sprintf("%s shows %s twice in %s, though it was appended once, by %s.", first, e, key, j.name(a.writers[0], a.concerns()))
+	}
+	others := ""
+	if n > 2 {
+		others = " and others"
+	}
+	return fmt.Sprintf("%s shows %s in %s %d times, though it was appended %d times at most, by %s%s.", first, e, key, n+1, n, j.two(a.writers[0], a.writers[1], a.key), others)
+}
+
+// two names who appended something to key k twice.
+func (j *judgement) two(one, two, k int32) string {
+	if one == two {
+		return j.name(one, []int32{k})
+	}
+	return j.name(one, []int32{k}) + " and by " + j.name(two, []int32{k})
 }
 
 // internalText tells of a transaction that contradicts itself.
@@ -175,11 +197,16 @@ func (j *judgement) lastOf(t, k int32) element {
 
 // foundLabel is the list that transaction t found at key k.
 func (j *judgement) foundLabel(t, k int32) string {
-	return j.listLabel(j.list(j.firstRead(t, k))[:j.firstFound(k, t)])
+	m, own := j.firstRead(t, k)
+	return j.listLabel(j.list(m)[:m.length-own])
 }
 
 // doubt says why an element that was appended twice leaves the verdict open, and what would have decided it.
 func (j *judgement) doubt(d ambiguity) string {
-	return fmt.Sprintf("%s is appended to %s by %s and by %s, and is read: the order of appends is only known if elements are unique within a key",
-		j.label(d.element), j.keyLabel(d.key), j.name(d.one, []int32{d.key}), j.name(d.two, []int32{d.key}))
+	var twice string
+	if d.one == d.two {
+		twice = " twice"
+	}
+	return fmt.Sprintf("%s is appended to %s%s by %s, and is read: the order of appends is only known if elements are unique within a key",
+		j.label(d.element), j.keyLabel(d.key), twice, j.two(d.one, d.two, d.key))
 }

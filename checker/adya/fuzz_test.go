@@ -33,7 +33,7 @@ func FuzzTransactions(f *testing.F) {
 			ops = append(ops, history.Op{Index: i, Process: i, F: "txn", Type: history.OK, Call: at, Return: at + 3, Ended: at + 3, Input: lines[i], Output: lines[i+1]})
 			readable = readable && isTransaction(lines[i]) && repeats(lines[i], lines[i+1])
 		}
-		_, err := parse(ops, func() bool { return false })
+		_, err := parse(ops, 1<<30, func() bool { return false })
 		require.Equal(t, readable, err == nil, "%v", err)
 		v := Transactions(checker.Budget{Time: time.Second}).Check(t.Context(), ops)
 		require.NoError(t, v.Broken)

@@ -18,7 +18,6 @@ type versions struct {
 	readers []reader
 	unseen  []int32 // transactions whose appends no read shows
 	longest int32   // the read that shows the most, as a place in micros; -1 if all found nothing
-	unfit   bool    // something is wrong with the key, so it gives no edges
 }
 
 // reader is a transaction that read a key, and the length of the list before its own first append.
@@ -27,44 +26,24 @@ type reader struct{ txn, found int32 }
 // resolver finds the versions of one key after the other.
 type resolver struct {
 	*records
-	places    []int32 // of micro-operations, key by key
-	first     []int32 // of each key's in places, and behind the last their number
 	owner     map[element]int32
 	aborted   map[element]int32
-	twice     map[element]int32 // appended by a second transaction too
+	times     map[element]int32 // how often it was appended, if more than once
 	anomalies []anomaly
 	ambiguous []ambiguity
 }
 
-// ambiguity is an element that somebody saw and two transactions appended: then the order of appends is not
-// known, and no verdict but Invalid can be given.
+// ambiguity is an element that somebody saw and that was appended twice: then the order of appends is not known, and
+// no verdict but Invalid can be given.
 type ambiguity struct {
 	key      int32
 	element  element
-	one, two int32 // transactions
-}
-
-func newResolver(r *records) *resolver {
-	v := &resolver{records: r, first: make([]int32, len(r.keys)+1)}
-	for i := range r.micros {
-		v.first[r.micros[i].key+1]++
-	}
-	for k := range r.keys {
-		v.first[k+1] += v.first[k]
-	}
-	v.places = make([]int32, len(r.micros))
-	next := slices.Clone(v.first)
-	for i := range r.micros {
-		k := r.micros[i].key
-		v.places[next[k]] = int32(i)
-		next[k]++
-	}
-	return v
+	one, two int32 // transactions, perhaps the same
 }
 
 // resolve finds the versions of key k, or what is wrong with it: one anomaly, or an ambiguity.
 func (v *resolver) resolve(k int32) versions {
-	places := v.places[v.first[k]:v.first[k+1]]
+	places := v.on(k)
 	v.own(places)
 	result := versions{longest: v.keys[k].longest}
 	wrong := func(a *anomaly) bool {
@@ -74,9 +53,16 @@ func (v *resolver) resolve(k int32) versions {
 		}
 		return a != nil
 	}
-	if wrong(v.impossible(places)) || v.unclear(k, places) || wrong(v.internal(places, &result)) ||
-		wrong(v.forked(k, places, &result)) || wrong(v.split(k, &result)) || wrong(v.halfway(k, &result)) {
-		return versions{unfit: true}
+	unfit := versions{longest: -1} // it gives no edges
+	if wrong(v.impossible(k)) {
+		return unfit
+	}
+	if v.unclear(k) {
+		wrong(v.missed(k))
+		return unfit
+	}
+	if wrong(v.internal(places, &result)) || wrong(v.forked(k, places, &result)) || wrong(v.split(k, &result)) || wrong(v.halfway(k, &result)) {
+		return unfit
 	}
 	v.hide(&result, places)
 	return result
@@ -85,7 +71,7 @@ func (v *resolver) resolve(k int32) versions {
 // own finds who appended what.
 func (v *resolver) own(places []int32) {
 	// New maps, since clearing one takes as long as it was ever large, and keys are many.
-	v.owner, v.aborted, v.twice = make(map[element]int32, len(places)), map[element]int32{}, map[element]int32{}
+	v.owner, v.aborted, v.times = make(map[element]int32, len(places)), map[element]int32{}, map[element]int32{}
 	for _, p := range places {
 		m := &v.micros[p]
 		switch {
@@ -94,7 +80,7 @@ func (v *resolver) own(places []int32) {
 			v.aborted[m.element] = m.txn
 		default:
 			if _, known := v.owner[m.element]; known {
-				v.twice[m.element] = m.txn
+				v.times[m.element] = max(v.times[m.element], 1) + 1
 			} else {
 				v.owner[m.element] = m.txn
 			}
@@ -102,18 +88,17 @@ func (v *resolver) own(places []int32) {
 	}
 }
 
-// lists calls look for each read that shows what no other before it did, with the first place that is new.
-func (v *resolver) lists(places []int32, look func(m *micro, from int32) *anomaly) *anomaly {
-	for _, p := range places {
-		m := &v.micros[p]
-		switch {
-		case !m.reads():
-		case m.fork != inChain:
+// lists calls look for each read that shows what no other before it did, with the first place that is new. The chain
+// comes first: what is found in it is not looked for behind.
+func (v *resolver) lists(k int32, look func(m *micro, from int32) *anomaly) *anomaly {
+	if p := v.keys[k].longest; p >= 0 {
+		if a := look(&v.micros[p], 0); a != nil {
+			return a
+		}
+	}
+	for _, p := range v.on(k) {
+		if m := &v.micros[p]; m.reads() && m.fork != inChain {
 			if a := look(m, v.forks[m.fork].same); a != nil {
-				return a
-			}
-		case v.keys[m.key].longest == p:
-			if a := look(m, 0); a != nil {
 				return a
 			}
 		}
@@ -122,26 +107,27 @@ func (v *resolver) lists(places []int32, look func(m *micro, from int32) *anomal
 }
 
 // impossible finds a read of what nobody appended (phantom), of what was appended by a transaction that failed
-// (Adya's G1a), or of one element twice.
-func (v *resolver) impossible(places []int32) *anomaly {
-	return v.lists(places, func(m *micro, from int32) *anomaly {
-		shown := make(map[element]bool, m.length)
+// (Adya's G1a), or of one element more often than it was appended.
+func (v *resolver) impossible(k int32) *anomaly {
+	return v.lists(k, func(m *micro, from int32) *anomaly {
+		shown := make(map[element]int32, min(int(m.length), len(v.owner))) // more elements that are possible there are not
 		for i := range from {
-			shown[v.at(m, i)] = true
+			shown[v.at(m, i)]++
 		}
 		for i := from; i < m.length; i++ {
 			e := v.at(m, i)
-			owner, owned := v.owner[e]
-			_, twice := v.twice[e]
-			if owned && (!shown[e] || twice) {
-				shown[e] = true
+			_, owned := v.owner[e]
+			if shown[e]++; owned && shown[e] <= max(v.times[e], 1) {
 				continue
 			}
 			a := &anomaly{rule: rulePhantom, about: []element{e}, txns: []int32{m.txn}, reads: []*micro{m}}
 			aborted, failed := v.aborted[e]
 			switch {
 			case owned:
-				a.rule, a.txns = ruleDuplicate, append(a.txns, owner)
+				a.rule, a.writers = ruleDuplicate, v.appended(k, e)
+				for _, t := range a.writers {
+					a.add(t)
+				}
 			case failed:
 				a.rule, a.aborted = ruleAborted, []int32{aborted}
 				if i+1 < m.length {
@@ -155,22 +141,51 @@ func (v *resolver) impossible(places []int32) *anomaly {
 	})
 }
 
+// appended are the transactions that appended e to key k and did not fail, in their order, one as often as it did.
+func (v *resolver) appended(k int32, e element) (writers []int32) {
+	for _, p := range v.on(k) {
+		if m := &v.micros[p]; !m.reads() && m.element == e && v.txns[m.txn].outcome != history.Fail {
+			writers = append(writers, m.txn)
+		}
+	}
+	return writers
+}
+
 // unclear tells whether a read shows an element that was appended twice.
-func (v *resolver) unclear(k int32, places []int32) bool {
-	if len(v.twice) == 0 {
+func (v *resolver) unclear(k int32) bool {
+	if len(v.times) == 0 {
 		return false
 	}
-	found := v.lists(places, func(m *micro, from int32) *anomaly {
+	found := v.lists(k, func(m *micro, from int32) *anomaly {
 		for i := from; i < m.length; i++ {
-			if two, twice := v.twice[v.at(m, i)]; twice {
-				e := v.at(m, i)
-				v.ambiguous = append(v.ambiguous, ambiguity{key: k, element: e, one: v.owner[e], two: two})
+			if e := v.at(m, i); v.times[e] > 1 {
+				w := v.appended(k, e)
+				v.ambiguous = append(v.ambiguous, ambiguity{key: k, element: e, one: w[0], two: w[1]})
 				return &anomaly{}
 			}
 		}
 		return nil
 	})
 	return found != nil
+}
+
+// missed finds a read of the empty list, called after an append had returned. That is wrong in any order of appends,
+// so it is also looked for where the order is not clear.
+func (v *resolver) missed(k int32) *anomaly {
+	writer := int32(-1) // the first of those that appended to return
+	for _, p := range v.on(k) {
+		m := &v.micros[p]
+		if t := &v.txns[m.txn]; !m.reads() && t.outcome == history.OK && (writer < 0 || t.end < v.txns[writer].end) {
+			writer = m.txn
+		}
+	}
+	for _, p := range v.on(k) {
+		if m := &v.micros[p]; writer >= 0 && m.reads() && m.length == 0 && v.txns[writer].end < v.txns[m.txn].begin {
+			return &anomaly{rule: ruleStale, txns: []int32{m.txn, writer}, keys: []int32{k},
+				cycle: []step{{m.txn, writer, labelOf(rw, k)}, {writer, m.txn, labelOf(rt, 0)}}}
+		}
+	}
+	return nil
 }
 
 // internal compares each transaction's reads with what it did to the key before, and fills in the readers.
@@ -275,8 +290,8 @@ func (v *resolver) forked(k int32, places []int32, to *versions) *anomaly {
 			if !slices.Contains(to.readers, reader{t, same}) {
 				return false
 			}
-			f := v.firstRead(t, k).fork
-			return f == inChain || v.forks[f].same >= same
+			m, _ := v.firstRead(t, k)
+			return m.fork == inChain || v.forks[m.fork].same >= same
 		}
 		one, two := v.owner[a.about[0]], v.owner[a.about[1]]
 		if one != two && found(one) && found(two) {

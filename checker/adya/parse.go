@@ -3,12 +3,11 @@ package adya
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
-	"ordeal/checker"
 	"ordeal/history"
 )
 
@@ -16,56 +15,8 @@ import (
 // or ["r",key,null]; the answer repeats them, with the list, or null for an absent key, in each "r". Keys are
 // strings or numbers; elements are strings, numbers, true or false.
 
-// element is what is appended: an integer itself, or elementText plus the place of its text in records.texts.
-type element int64
-
-const elementText element = 1 << 62
-
-// txn is a transaction; its place is that of its operation.
-type txn struct {
-	first, last int32 // its micro-operations are micros[first:last]
-	outcome     history.Type
-	strange     bool          // a read of it shows what is no list
-	begin, end  time.Duration // end is history.Never if the outcome is unknown
-}
-
-// micro is one append or one read within a transaction. What failed or has no answer has no reads.
-type micro struct {
-	txn, key int32
-	length   int32   // of the list that a read shows; isAppend for an append
-	fork     int32   // of a read whose list departs from its key's chain: its place in forks; else inChain
-	element  element // of an append
-}
-
-const (
-	isAppend int32 = -1
-	inChain  int32 = -1
-)
-
-func (m *micro) reads() bool { return m.length != isAppend }
-
-// chain is a key: the longest list that was read, of which every other read should show the beginning.
-type chain struct {
-	name    json.RawMessage
-	list    []element
-	longest int32 // the read that shows all of list, as a place in micros; -1 if list is empty
-}
-
-// fork is a list that departs from the chain of its key: it shows the first same elements of it, and then rest.
-type fork struct {
-	same int32
-	rest []element
-}
-
-// records are a run's transactions, as far as they were told.
-type records struct {
-	ops    []history.Op
-	txns   []txn
-	micros []micro
-	keys   []chain
-	forks  []fork
-	texts  []json.RawMessage // of elements that are no integers
-}
+// errMemory is parse's error if the check would take more than its memory.
+var errMemory = errors.New("the history does not fit")
 
 // parser makes records.
 type parser struct {
@@ -75,10 +26,10 @@ type parser struct {
 	shown  []element // the lists of one answer, one after the other
 }
 
-// parse reads transactions, as many as it can until stop says so. An operation that is none is a *checker.OpError, and
-// so is one whose answer does not repeat it, since that is not even a record of what was asked. Where only what a read
-// shows is no list, it is the system that is wrong, and the transaction strange.
-func parse(ops []history.Op, stop func() bool) (*records, error) {
+// parse reads transactions, as many as it can until stop says so. It is an error if one is none, or if its answer does
+// not repeat it, since that is not even a record of what was asked. Where only what a read shows is no list, it is the
+// system that is wrong, and the transaction strange. As soon as more than memory bytes are needed it is errMemory.
+func parse(ops []history.Op, memory int64, stop func() bool) (*records, error) {
 	p := parser{records: records{ops: ops}, keyOf: map[string]int32{}, textOf: map[string]element{}}
 	if len(ops) > math.MaxInt32/8 {
 		return nil, fmt.Errorf("%d transactions are more than a graph can name", len(ops))
@@ -87,12 +38,16 @@ func parse(ops []history.Op, stop func() bool) (*records, error) {
 	for i := range ops {
 		op := &ops[i]
 		if reason := p.transaction(op); reason != "" {
-			return nil, &checker.OpError{Op: *op, Reason: reason}
+			return nil, fmt.Errorf("operation %d (%s by p%d): %s", op.Index, op.Label(), op.Process, reason)
+		}
+		if p.bytes() > memory {
+			return nil, errMemory
 		}
 		if i%4096 == 0 && stop() {
 			break
 		}
 	}
+	p.index()
 	return &p.records, nil
 }
 
@@ -171,9 +126,13 @@ func (p *parser) key(token []byte) (key int32, ok bool) {
 		key = int32(len(p.keys))
 		p.keyOf[string(name)] = key
 		p.keys = append(p.keys, chain{name: slices.Clone(name), longest: -1})
+		p.told += nameBytes(name)
 	}
 	return key, true
 }
+
+// nameBytes is what a name takes: itself twice, and its places in a list and a map.
+func nameBytes(name []byte) int64 { return 100 + 2*int64(len(name)) }
 
 func (p *parser) element(token []byte) (e element, ok bool) {
 	if n, plain := integer(token); plain {
@@ -188,6 +147,7 @@ func (p *parser) element(token []byte) (e element, ok bool) {
 		e = elementText + element(len(p.texts))
 		p.textOf[string(name)] = e
 		p.texts = append(p.texts, slices.Clone(name))
+		p.told += nameBytes(name)
 	}
 	return e, true
 }
@@ -279,29 +239,15 @@ func (p *parser) shows(m *micro, place int32, list []element) {
 	for same < min(len(list), len(k.list)) && list[same] == k.list[same] {
 		same++
 	}
-	switch {
-	case same == len(list):
+	const perNew, perForked = 16, 8 // a chain grows
+	switch rest := int64(len(list) - same); {
+	case rest == 0:
 	case same == len(k.list):
+		p.told += rest * perNew
 		k.list, k.longest = append(k.list, list[same:]...), place
 	default:
+		p.told += rest * perForked
 		m.fork = int32(len(p.forks))
 		p.forks = append(p.forks, fork{same: int32(same), rest: slices.Clone(list[same:])})
 	}
-}
-
-// at is the element in place i of the list that the read m shows.
-func (r *records) at(m *micro, i int32) element {
-	if m.fork != inChain && i >= r.forks[m.fork].same {
-		return r.forks[m.fork].rest[i-r.forks[m.fork].same]
-	}
-	return r.keys[m.key].list[i]
-}
-
-// list is what the read m shows.
-func (r *records) list(m *micro) []element {
-	l := make([]element, m.length)
-	for i := range l {
-		l[i] = r.at(m, int32(i))
-	}
-	return l
 }

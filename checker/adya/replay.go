@@ -2,6 +2,7 @@ package adya
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"ordeal/history"
@@ -12,7 +13,7 @@ import (
 func replay(r *records, order []int32) error {
 	lists := make([][]element, len(r.keys))
 	placed := make([]bool, len(r.txns))
-	var latest time.Duration // of the calls so far
+	latest := time.Duration(math.MinInt64) // of the calls so far
 	for _, t := range order {
 		x := &r.txns[t]
 		switch {

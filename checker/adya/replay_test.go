@@ -15,7 +15,7 @@ p1:                            |- txn {append x 3} --- ···
 p2: |- txn {append x 4} ✗ -|
 `)
 	require.NoError(t, err)
-	r, err := parse(ops, func() bool { return false })
+	r, err := parse(ops, 1<<30, func() bool { return false })
 	require.NoError(t, err)
 	const first, failed, second, unknown = 0, 1, 2, 3
 	for _, c := range []struct {
