@@ -169,8 +169,8 @@ func (v *resolver) unclear(k int32) bool {
 	return found != nil
 }
 
-// missed finds a read of the empty list, called after an append had returned. That is wrong in any order of appends,
-// so it is also looked for where the order is not clear.
+// missed finds a transaction that was called after an append had returned, and found the empty list. That is wrong in
+// any order of appends, so it is looked for where the order is not clear.
 func (v *resolver) missed(k int32) *anomaly {
 	writer := int32(-1) // the first of those that appended to return
 	for _, p := range v.on(k) {
@@ -180,7 +180,11 @@ func (v *resolver) missed(k int32) *anomaly {
 		}
 	}
 	for _, p := range v.on(k) {
-		if m := &v.micros[p]; writer >= 0 && m.reads() && m.length == 0 && v.txns[writer].end < v.txns[m.txn].begin {
+		m := &v.micros[p]
+		if writer < 0 || !m.reads() || m.length > 0 || v.txns[writer].end >= v.txns[m.txn].begin {
+			continue
+		}
+		if read, own := v.firstRead(m.txn, k); read == m && own == 0 {
 			return &anomaly{rule: ruleStale, txns: []int32{m.txn, writer}, keys: []int32{k},
 				cycle: []step{{m.txn, writer, labelOf(rw, k)}, {writer, m.txn, labelOf(rt, 0)}}}
 		}
