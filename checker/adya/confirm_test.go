@@ -146,7 +146,7 @@ func TestTheTimeMayBeOverAtAnyMoment(t *testing.T) {
 	acquitted[last].Output = json.RawMessage(fmt.Sprintf(`[["append",%d,1],["r",0,[1]]]`, last))
 	for want, ops := range map[checker.Status][]history.Op{checker.Valid: acquitted, checker.Invalid: missing(30_000, 2)} {
 		late := 0
-		for asked := 1; ; asked = asked*3/2 + 1 {
+		for asked := 1; ; asked *= 2 {
 			n := 0
 			j := judgement{budget: Transactions(checker.Budget{CrossCheck: checker.CrossCheckOff}).(transactions).budget}
 			j.stop = func() bool { n++; return n >= asked }

@@ -1,9 +1,11 @@
 package adya
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"hash/maphash"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -169,14 +171,14 @@ func (d *dice) keys() []string {
 
 // serial asks Porcupine for a serial order of whole transactions, as they are written, with all keys as the state.
 func serial(t *testing.T, ops []history.Op) bool {
-	type state [3]string // the lists of x, y and z
 	type micro struct {
-		key         byte
+		key         string
 		reads       bool
 		list        string
 		meaningless bool // a read without an answer
 	}
 	var calls []porcupine.Operation
+	keys := map[string]int{}
 	for _, op := range ops {
 		if op.Type == history.Fail {
 			continue
@@ -186,37 +188,52 @@ func serial(t *testing.T, ops []history.Op) bool {
 			value = op.Output
 		}
 		var triples [][3]any
-		require.NoError(t, json.Unmarshal(value, &triples))
+		dec := json.NewDecoder(bytes.NewReader(value))
+		dec.UseNumber()
+		require.NoError(t, dec.Decode(&triples))
 		var micros []micro
 		for _, m := range triples {
 			elements, isList := m[2].([]any)
-			if !isList && m[2] != nil {
-				elements = []any{m[2]}
+			switch {
+			case m[0] == "append":
+				elements = m[2:]
+			case !isList && m[2] != nil:
+				return false // it is answered with what is no list
 			}
 			list := ""
 			for _, e := range elements {
-				list += fmt.Sprint(e, " ")
+				switch e.(type) {
+				case nil, []any, map[string]any:
+					return false
+				}
+				list += fmt.Sprintf("%T %q ", e, fmt.Sprint(e))
 			}
-			micros = append(micros, micro{m[1].(string)[0] - 'x', m[0] == "r", list, op.Type != history.OK})
+			key := fmt.Sprintf("%T %q", m[1], m[1])
+			keys[key] = 0
+			micros = append(micros, micro{key, m[0] == "r", list, op.Type != history.OK})
 		}
 		calls = append(calls, porcupine.Operation{ClientId: op.Index, Input: micros, Call: int64(op.Call), Return: int64(op.Return)})
 	}
+	for i, key := range slices.Sorted(maps.Keys(keys)) {
+		keys[key] = i
+	}
 	seed := maphash.MakeSeed()
 	result := porcupine.CheckOperationsTimeout(porcupine.Model{
-		Init: func() any { return state{} },
+		Init: func() any { return make([]string, len(keys)) },
 		Step: func(before, input, _ any) (bool, any) {
-			lists := before.(state)
+			lists := slices.Clone(before.([]string))
 			for _, m := range input.([]micro) {
-				switch {
+				switch at := keys[m.key]; {
 				case !m.reads:
-					lists[m.key] += m.list
-				case !m.meaningless && m.list != lists[m.key]:
+					lists[at] += m.list
+				case !m.meaningless && m.list != lists[at]:
 					return false, before
 				}
 			}
 			return true, lists
 		},
-		Hash: func(lists any) uint64 { return maphash.Comparable(seed, lists) },
+		Equal: func(a, b any) bool { return slices.Equal(a.([]string), b.([]string)) },
+		Hash:  func(lists any) uint64 { return maphash.String(seed, strings.Join(lists.([]string), ",")) },
 	}, calls, time.Minute)
 	require.NotEqual(t, porcupine.Unknown, result)
 	return result == porcupine.Ok
