@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // name is how sentences call an operation: "get 5 by p7 via n3".
@@ -102,30 +102,6 @@ func unit(digits int) time.Duration {
 	return d
 }
 
-// span shows a length of time with about three digits, in words that a sentence can take.
-func span(d time.Duration) string {
-	scale, name := time.Second, "s"
-	switch {
-	case d < time.Microsecond:
-		scale, name = time.Nanosecond, "ns"
-	case d < time.Millisecond:
-		scale, name = time.Microsecond, "µs"
-	case d < time.Second:
-		scale, name = time.Millisecond, "ms"
-	}
-	n := float64(d) / float64(scale)
-	digits := 0
-	if n < 10 {
-		digits = 1
-	}
-	text := strconv.FormatFloat(n, 'f', digits, 64)
-	return strings.TrimSuffix(text, ".0") + " " + name
-}
+func span(d time.Duration) string { return words.Span(d) }
 
-// count writes "1 key" and "3 keys".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
+func count(n int, what string) string { return words.Count(n, what) }

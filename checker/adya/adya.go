@@ -24,6 +24,7 @@ import (
 
 	"ordeal/checker"
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // Transactions is the checker. Operations are "txn"s, whose value is a list of Jepsen's micro-operations: ["append",k,e]
@@ -228,7 +229,7 @@ func (j *judgement) invalid(ctx context.Context) checker.Verdict {
 		v.Findings = append(v.Findings, f)
 	}
 	slices.SortStableFunc(v.Findings, func(a, b checker.Finding) int { return cmp.Compare(a.To, b.To) })
-	reasons := []string{fmt.Sprintf("%s not strictly serializable: %s", counted(len(j.ops)), plural(len(j.anomalies), "anomaly", "anomalies"))}
+	reasons := []string{fmt.Sprintf("%s not strictly serializable: %s", counted(len(j.ops)), words.Plural(len(j.anomalies), "anomaly", "anomalies"))}
 	if n := len(j.anomalies); n > len(shown) {
 		reasons = append(reasons, fmt.Sprintf("%d of them shown", len(shown)))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"ordeal/checker"
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // explain tells an anomaly.
@@ -120,7 +121,7 @@ func (j *judgement) cycleText(a *anomaly) string {
 		reader, writer := a.cycle[0].from, a.cycle[0].to
 		k := a.cycle[0].label.key()
 		return fmt.Sprintf("%s read %s without the %s of %s, which had finished %s before.", j.name(reader, a.keys), j.keyLabel(k),
-			j.label(j.appends(writer, k)[0]), j.name(writer, a.keys), span(j.txns[reader].begin-j.txns[writer].end))
+			j.label(j.appends(writer, k)[0]), j.name(writer, a.keys), words.Span(j.txns[reader].begin-j.txns[writer].end))
 	}
 	var names []string
 	for _, st := range a.cycle[:min(len(a.cycle), toldMax)] {
@@ -161,7 +162,7 @@ func (j *judgement) cycleProof(a *anomaly) []string {
 func (j *judgement) why(st step, number func(int32) string) string {
 	from, to, k := number(st.from), number(st.to), st.label.key()
 	if st.label.kind() == rt {
-		return fmt.Sprintf("%s had finished %s before %s began", from, span(j.txns[st.to].begin-j.txns[st.from].end), to)
+		return fmt.Sprintf("%s had finished %s before %s began", from, words.Span(j.txns[st.to].begin-j.txns[st.from].end), to)
 	}
 	key := j.keyLabel(k)
 	switch st.label.kind() {

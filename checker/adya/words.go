@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // name is how sentences call a transaction: by what it did to the keys that they are about, if to any.
@@ -82,32 +83,7 @@ func (r *records) listLabel(list []element) string {
 	return b.String()
 }
 
-// span shows a length of time with about three digits, in words that a sentence can take.
-func span(d time.Duration) string {
-	scale, name := time.Second, "s"
-	switch {
-	case d < time.Microsecond:
-		scale, name = time.Nanosecond, "ns"
-	case d < time.Millisecond:
-		scale, name = time.Microsecond, "µs"
-	case d < time.Second:
-		scale, name = time.Millisecond, "ms"
-	}
-	n, digits := float64(d)/float64(scale), 0
-	if n < 10 {
-		digits = 1
-	}
-	return strings.TrimSuffix(strconv.FormatFloat(n, 'f', digits, 64), ".0") + " " + name
-}
-
-func counted(n int) string { return plural(n, "transaction", "transactions") }
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
-}
+func counted(n int) string { return words.Count(n, "transaction") }
 
 // listed joins words: a, b and c.
 func listed(words []string) string {

@@ -25,8 +25,8 @@ const (
 // arrows is the house: what each room may import of the others. "*" is everything but commands.
 var arrows = map[string][]string{
 	"history":           {},
-	"checker":           {"history"},
-	"checker/adya":      {"checker", "history"},
+	"checker":           {"history", "internal/words"},
+	"checker/adya":      {"checker", "history", "internal/words"},
 	"workloads":         {"checker", "checker/adya", "history"},
 	"nemesis":           {"history"},
 	"kv":                {},
@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"internal/term":     {},
 	"internal/tidy":     {},
 	"internal/kvnode":   {"kv"},
+	"internal/words":    {},
 	"cmd/kvnode":        {"internal/kvnode"},
 	"cmd/ordeal":        {"*"},
 	"":                  {"*"},
