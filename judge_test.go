@@ -127,13 +127,28 @@ func (undecided) Check(context.Context, []history.Op) checker.Verdict {
 	return checker.Verdict{Checker: "undecided", Status: checker.Unknown, Reason: "it takes too long"}
 }
 
+// spoilt is a story in which one thing is not as it should be, and what is to be said of it.
+type spoilt struct {
+	name   string
+	spoil  func(*story)
+	status checker.Status
+	reason string
+}
+
+func judgeAll(t *testing.T, all []spoilt) {
+	for _, c := range all {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStory()
+			c.spoil(s)
+			v := s.judge(t)
+			require.Equal(t, c.status, v.Status, v.Reason)
+			require.Contains(t, v.Reason, c.reason)
+		})
+	}
+}
+
 func TestJudge(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		spoil  func(*story)
-		status checker.Status
-		reason string
-	}{
+	judgeAll(t, []spoilt{
 		{"all is well", func(*story) {}, checker.Valid, ""},
 		{"a node ends by itself", func(s *story) {
 			s.saw(3*time.Second, history.Event{F: history.SawExit, Node: "n2", Err: "exit status 2"})
@@ -161,21 +176,6 @@ func TestJudge(t *testing.T) {
 			s.drop(history.SawEnd, "")
 			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: interrupted})
 		}, checker.Unknown, "interrupted"},
-		{"a violation ended it", func(s *story) {
-			s.drop(history.SawEnd, "")
-			s.lastOK["n2"] = time.Second
-			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: cutByViolation})
-		}, checker.Unknown, "cut short by a violation"},
-		{"a violation that is not confirmed ended it", func(s *story) {
-			s.checkers = []checker.Checker{undecided{}}
-			s.drop(history.SawEnd, "")
-			s.saw(3*time.Second, history.Event{F: history.SawViolation, Key: "k", Value: json.RawMessage("9")})
-			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: cutByViolation})
-		}, checker.Unknown, "evidence: the run was cut short by a violation: event 9 had made the history of key k impossible, as far as was seen"},
-		{"a violation that is not confirmed", func(s *story) {
-			s.checkers = []checker.Checker{undecided{}}
-			s.saw(3*time.Second, history.Event{F: history.SawViolation, Key: "k", Value: json.RawMessage("9")})
-		}, checker.Unknown, "undecided: it takes too long; event 9 had made the history of key k impossible, as far as was seen"},
 		{"the harness died", func(s *story) { s.drop(history.SawEnd, "") }, checker.Unknown, "the history has no end"},
 		{"it never came up", func(s *story) {
 			s.events = nil
@@ -197,15 +197,27 @@ func TestJudge(t *testing.T) {
 			s.planned = 2
 			s.applyLogs["n3"][1].Digest = 8
 		}, checker.Invalid, "apply-log"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newStory()
-			c.spoil(s)
-			v := s.judge(t)
-			require.Equal(t, c.status, v.Status, v.Reason)
-			require.Contains(t, v.Reason, c.reason)
-		})
-	}
+	})
+}
+
+func TestJudgeOfAViolationSeenOnline(t *testing.T) {
+	judgeAll(t, []spoilt{
+		{"a violation ended it", func(s *story) {
+			s.drop(history.SawEnd, "")
+			s.lastOK["n2"] = time.Second
+			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: cutByViolation})
+		}, checker.Unknown, "cut short by a violation"},
+		{"a violation that is not confirmed ended it", func(s *story) {
+			s.checkers = []checker.Checker{undecided{}}
+			s.drop(history.SawEnd, "")
+			s.saw(3*time.Second, history.Event{F: history.SawViolation, Key: "k", Value: json.RawMessage("9")})
+			s.saw(5*time.Second, history.Event{F: history.SawEnd, Err: cutByViolation})
+		}, checker.Unknown, "evidence: the run was cut short by a violation: event 9 had made the history of key k impossible, as far as was seen"},
+		{"a violation that is not confirmed", func(s *story) {
+			s.checkers = []checker.Checker{undecided{}}
+			s.saw(3*time.Second, history.Event{F: history.SawViolation, Key: "k", Value: json.RawMessage("9")})
+		}, checker.Unknown, "undecided: it takes too long; event 9 had made the history of key k impossible, as far as was seen"},
+	})
 }
 
 // A node that was removed may refuse everything for as long as its window lasts, and no longer.

@@ -3,11 +3,9 @@ package adya
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"ordeal/history"
 	"ordeal/internal/words"
