@@ -25,7 +25,7 @@ func TestEveryBugMakesATrial(t *testing.T) {
 func TestBugsThatMakeNoTrial(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "mine.diff")
 	for header, problem := range map[string]string{
-		"check: nosuch":                `header check: unknown check "nosuch" (with register there are linearizable, apply-log, state-hash, liveness)`,
+		"check: nosuch":                `header check: unknown check "nosuch" (with register there are linearizable, versions, apply-log, state-hash, liveness)`,
 		"check: evidence":              `header check: unknown check "evidence"`,
 		"workload: nosuch":             `mine.diff: header workload: unknown workload "nosuch"`,
 		"faults: kill@boss":            `mine.diff: header faults: fault "kill@boss": unknown target "boss"`,
