@@ -99,7 +99,7 @@ func canonical(raw json.RawMessage) (json.RawMessage, bool) {
 	if json.Compact(&compact, raw) != nil {
 		return nil, false
 	}
-	if !utf8.Valid(raw) || loneSurrogate.Match(raw) {
+	if !utf8.Valid(raw) || loneSurrogate.Match(otherEscapes.ReplaceAll(raw, nil)) {
 		return compact.Bytes(), true // decoding might make different values one
 	}
 	dec := json.NewDecoder(&compact)
@@ -126,5 +126,8 @@ func asIs(raw json.RawMessage) bool {
 		!slices.ContainsFunc(raw[1:last], func(c byte) bool { return c < ' ' || c == '"' || c == '\\' || c >= 0x7f })
 }
 
-// loneSurrogate finds escapes of half a character, and more: an exact rule is not worth its lines.
-var loneSurrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+// loneSurrogate finds escapes of half a character where otherEscapes, of whole ones and of signs, are taken out.
+var (
+	loneSurrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
+	otherEscapes  = regexp.MustCompile(`\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[^u])`)
+)

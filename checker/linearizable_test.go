@@ -174,7 +174,7 @@ func TestCheckHonoursItsContext(t *testing.T) {
 
 func TestEqualValuesInOtherWords(t *testing.T) {
 	for _, group := range [][]string{
-		{`"a<b"`, `"a\u003cb"`}, {`{"a":1,"b":[2]}`, `{ "b" : [2], "a":1 }`}, {`"é"`, `"\u00e9"`}, {`null`, ``}, {`1`}, {`1.0`}, {`"1"`}, {"\"\xff\""}, {"\"\xfe\""},
+		{`"a<b"`, `"a\u003cb"`}, {`{"a":1,"b":[2]}`, `{ "b" : [2], "a":1 }`}, {`"é"`, `"\u00e9"`}, {`"😀"`, `"\ud83d\ude00"`}, {`"\\ud83d\ude00"`}, {`"\ud83d"`}, {`null`, ``}, {`1`}, {`1.0`}, {`"1"`}, {"\"\xff\""}, {"\"\xfe\""},
 	} {
 		want, ok := canonical(json.RawMessage(group[0]))
 		require.True(t, ok)
@@ -188,5 +188,10 @@ func TestEqualValuesInOtherWords(t *testing.T) {
 	a, _ := canonical(json.RawMessage("\"\xff\""))
 	b, _ := canonical(json.RawMessage("\"\xfe\""))
 	require.NotEqual(t, a, b)
+	for _, half := range []string{`"\ud83d"`, `"\\ud83d\ude00"`, `"\ude00\ud83d"`} {
+		got, ok := canonical(json.RawMessage(half))
+		require.True(t, ok)
+		require.Equal(t, half, string(got), "it stays as it is: decoded, it would be like others")
+	}
 	require.True(t, strings.HasPrefix(string(a), `"`))
 }
