@@ -60,6 +60,7 @@ func TestNobodyInnocentIsConvicted(t *testing.T) {
 			}
 			if a.cycle != nil {
 				a.keys = []int32{0}
+				require.False(t, j.circular(a.cycle))
 			}
 			ok, sure := j.confirm(t.Context(), &a)
 			require.False(t, ok)
@@ -72,12 +73,53 @@ func TestNobodyInnocentIsConvicted(t *testing.T) {
 	require.ErrorContains(t, j.invalid(t.Context()).Broken, "does not hold, which is a bug in the checker")
 }
 
+// TestEachStepIsChecked: of a cycle with one false step, that one alone is at fault.
+func TestEachStepIsChecked(t *testing.T) {
+	j := drawn(t, `
+p0: |- txn {append x 1} --------------------------------|
+p1: |- txn {append x 2} --------------------------------|
+p2: |- txn {append x 3} --------------------------------|
+p3: |- txn {append x 3} --------------------------------|
+p4: |- txn {get x [1,2,3]} -|
+p5:                            |- txn {get x [1]} -|
+`)
+	const one, two, three, other, all, first = 0, 1, 2, 3, 4, 5
+	x := func(from, to int32, k kind) step { return step{from, to, labelOf(k, 0)} }
+	for holds, steps := range map[bool][]step{
+		true: {x(one, two, ww), x(one, three, ww), x(one, first, wr), x(two, all, wr), x(first, two, rw), x(first, three, rw), x(all, first, rt)},
+		false: {x(two, one, ww), x(two, two, ww), x(all, one, ww), x(one, all, ww), x(two, first, wr), x(all, first, wr), x(one, two, wr),
+			x(three, all, wr), x(other, all, wr), x(three, other, ww), // one of two appended it
+			x(first, one, rw), x(all, three, rw), x(first, all, rw), x(one, two, rw), x(first, all, rt), x(one, first, rt), x(all, first, pass)},
+	} {
+		for _, st := range steps {
+			require.Equal(t, holds, j.records.witness(0).holds(st), st)
+		}
+	}
+	skew := drawn(t, skewed)
+	a := anomaly{cycle: []step{x(0, 1, rw), {1, 0, labelOf(rw, 1)}}, txns: []int32{0, 1}, keys: []int32{0, 1}}
+	ok, _ := skew.confirm(t.Context(), &a)
+	require.True(t, ok)
+	a.longer = []step{x(0, 1, wr), {1, 0, labelOf(rw, 1)}}
+	ok, _ = skew.confirm(t.Context(), &a)
+	require.False(t, ok, "a longer cycle is told too")
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	ok, _ = skew.confirm(over, &anomaly{cycle: a.longer, txns: []int32{0, 1}, keys: []int32{0, 1}})
+	require.False(t, ok, "whether Porcupine has time or not")
+}
+
 func TestPorcupineIsNotSureOfWhatItHadNoTimeFor(t *testing.T) {
 	j := drawn(t, skewed)
 	a := anomaly{rule: "G2", cycle: []step{{0, 1, labelOf(rw, j.keyNamed(t, "x"))}, {1, 0, labelOf(rw, j.keyNamed(t, "y"))}}, txns: []int32{0, 1}, keys: []int32{0, 1}}
 	ok, sure := j.confirm(t.Context(), &a)
 	require.True(t, ok)
 	require.True(t, sure)
+	memory := j.budget.Memory
+	j.budget.Memory = 1
+	ok, sure = j.confirm(t.Context(), &a)
+	require.True(t, ok)
+	require.False(t, sure)
+	j.budget.Memory = memory
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
 	ok, sure = j.confirm(over, &a)

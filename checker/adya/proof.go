@@ -17,15 +17,9 @@ func (r *records) circular(cycle []step) bool {
 		}
 	}
 	byKey := slices.SortedFunc(slices.Values(cycle), func(a, b step) int { return cmp.Compare(a.label.key(), b.label.key()) })
-	var w *witness
+	w := &witness{records: r, key: -1}
 	for _, st := range byKey {
-		if st.label.kind() == rt {
-			if x := &r.txns[st.from]; x.outcome != history.OK || r.txns[st.to].outcome == history.Fail || x.end >= r.txns[st.to].begin {
-				return false
-			}
-			continue
-		}
-		if k := st.label.key(); w == nil || w.key != k {
+		if k := st.label.key(); st.label.kind() != rt && w.key != k {
 			w = r.witness(k)
 		}
 		if !w.holds(st) {
@@ -87,6 +81,8 @@ func (w *witness) holds(st step) bool {
 	case rw:
 		found, read := w.found(st.from)
 		return read && w.later(st.to, found)
+	case rt:
+		return from.outcome == history.OK && from.end < to.begin
 	default:
 		return false
 	}

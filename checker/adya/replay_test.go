@@ -2,9 +2,11 @@ package adya
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"ordeal/checker"
 	"ordeal/history"
 )
 
@@ -37,4 +39,14 @@ p2: |- txn {append x 4} ✗ -|
 			require.ErrorContains(t, err, c.why, "%v", c.order)
 		}
 	}
+}
+
+func TestReplayKnowsNoFirstMoment(t *testing.T) {
+	ops := answered([2]string{`[["append","x",1]]`, `[["append","x",1]]`}, [2]string{`[["r","x",null]]`, `[["r","x",[1]]]`})
+	for i := range ops {
+		ops[i].Call, ops[i].Return = time.Duration(i-9), time.Duration(i-9)
+	}
+	v := Transactions(checker.Budget{}).Check(t.Context(), ops)
+	require.NoError(t, v.Broken)
+	require.Equal(t, checker.Valid, v.Status)
 }
