@@ -73,7 +73,7 @@ func TestTooHardNeverTakesMoreMemoryThanAllowed(t *testing.T) {
 		peak <- most
 	}()
 	ops := append(hard("a", 14), hard("b", 14)...)
-	v := Linearizable(Register(), Budget{Memory: budget}).Check(ctx, ops)
+	v := Linearizable(Register(), Budget{Memory: budget, Time: 10 * time.Minute, KeyTime: 5 * time.Minute}).Check(ctx, ops)
 	cancel()
 	require.Equal(t, Unknown, v.Status)
 	require.Contains(t, v.Reason, `out of memory after`)
