@@ -146,7 +146,8 @@ func (s *lockStory) nowhere(a, _ lockCall) (Finding, bool) {
 	return s.finding(ruleTokenNowhere, fmt.Sprintf("%s; nobody was granted %d, and no acquire whose outcome is unknown had begun.", s.does(a), token)), true
 }
 
-// tooFew: more tokens are without a grant than there are acquires of unknown outcome that had begun.
+// tooFew: more tokens are without a grant than there are acquires of unknown outcome that had begun when the last of them
+// was there.
 func (s *lockStory) tooFew() (Finding, bool) {
 	var tokens []uint64
 	for _, c := range s.calls {
@@ -156,18 +157,32 @@ func (s *lockStory) tooFew() (Finding, bool) {
 			}
 		}
 	}
-	unknown := 0
-	for _, c := range s.calls {
-		if c.maybe && c.release == 0 {
-			unknown++
+	slices.Sort(tokens)
+	for i, last := range tokens {
+		unknown := 0
+		by := s.thereBy(last)
+		for _, c := range s.calls {
+			if c.maybe && c.release == 0 && c.begin <= by {
+				unknown++
+			}
+		}
+		if unknown <= i {
+			return s.finding(ruleTokenNowhere, fmt.Sprintf("the lock was held under %d, which nobody was told, and before that one of unknown outcome must have been granted each of %v; only %s had begun.",
+				last, tokens[:i], count(unknown, "such acquire"))), true
 		}
 	}
-	if unknown >= len(tokens) {
-		return Finding{}, false
+	return Finding{}, false
+}
+
+// thereBy is when a token had been granted, since a call had ended that shows it or a higher one.
+func (s *lockStory) thereBy(token uint64) time.Duration {
+	by := history.Never
+	for _, c := range s.calls {
+		if shown, ok := c.shows(); ok && shown >= token {
+			by = min(by, c.end)
+		}
 	}
-	slices.Sort(tokens)
-	return s.finding(ruleTokenNowhere, fmt.Sprintf("the lock was held under %d, which nobody was told, and before that one of unknown outcome must have been granted each of %v; only %s had begun.",
-		tokens[len(tokens)-1], tokens[:len(tokens)-1], count(unknown, "such acquire"))), true
+	return by
 }
 
 // tooEarly: a token was there before its grant began, or was found after it had been given back.
