@@ -16,7 +16,6 @@ import (
 type plainProblem[C any, P timed[C], S any] struct {
 	calls []C
 	m     machine[C, S]
-	quick func() ([]C, machine[C, S]) // the same for the search: fewer calls, with tighter ends, and dead ends seen early; nil if as they are
 }
 
 // Machine implements Problem.
@@ -33,12 +32,8 @@ func (p *plainProblem[C, P, S]) Replay(order []int32) error { return replay[C, P
 // Engines implements Problem.
 func (p *plainProblem[C, P, S]) Engines() []Engine {
 	return []Engine{{"search", func(ctx context.Context, memory int64) Answer {
-		calls, m := p.calls, p.m
-		if p.quick != nil {
-			calls, m = p.quick()
-		}
-		order, r := wgl[C, P](ctx, calls, m, memory)
-		return Answer{Result: r, Order: places[C, P](order, calls, p.calls)}
+		order, r := wgl[C, P](ctx, p.calls, p.m, memory)
+		return Answer{Result: r, Order: order}
 	}}}
 }
 
@@ -72,28 +67,6 @@ func (p *plainProblem[C, P, S]) Explain(ops []*history.Op) Finding {
 	}
 	t.sortOps(&f)
 	return f
-}
-
-// settled is the calls of which it is known that they took effect made definite, and those of unknown
-// outcome that nobody saw left out. seen gives, by call, the first end of a call that saw its effect; history.Never if
-// none did.
-func settled[C any, P timed[C]](calls []C, seen func(c *C) time.Duration) []C {
-	var tight []C
-	for i := range calls {
-		c := calls[i]
-		at := P(&c).when()
-		by := seen(&calls[i])
-		switch {
-		case by < at.begin: // it was seen before it began: the search will find that this is illegal
-			return calls
-		case by < at.end:
-			at.maybe, at.end = false, by
-		case at.maybe:
-			continue
-		}
-		tight = append(tight, c)
-	}
-	return tight
 }
 
 // hashOf is a hash of a sequence of numbers.

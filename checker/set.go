@@ -3,7 +3,6 @@ package checker
 import (
 	"encoding/json"
 	"slices"
-	"time"
 
 	"ordeal/history"
 )
@@ -77,31 +76,11 @@ type setProblem struct {
 func newSetProblem(calls []setCall, values []json.RawMessage) *setProblem {
 	p := &setProblem{values: values}
 	p.calls, p.m = calls, set()
-	p.quick = func() ([]setCall, machine[setCall, setState]) { return seenInserts(calls, len(values)), p.m }
 	return p
 }
 
-// Engines implements Problem.
-func (p *setProblem) Engines() []Engine {
-	return append([]Engine{{"inclusion order", p.included}}, p.plainProblem.Engines()...)
-}
-
-// seenInserts leaves out inserts of unknown outcome that no read shows, and gives those that one shows its end. A read
-// shows everything, so in a legal order the one comes after all reads, and the other before that read.
-func seenInserts(calls []setCall, values int) []setCall {
-	seen := slices.Repeat([]time.Duration{history.Never}, values) // the first end of a read that shows it
-	for _, c := range calls {
-		for _, v := range c.shows {
-			seen[v] = min(seen[v], c.end)
-		}
-	}
-	return settled(calls, func(c *setCall) time.Duration {
-		if c.element == none {
-			return history.Never
-		}
-		return seen[c.element]
-	})
-}
+// Engines implements Problem: the one decides every set.
+func (p *setProblem) Engines() []Engine { return []Engine{{"inclusion order", p.included}} }
 
 // Groups implements Problem: a group is an element.
 func (p *setProblem) Groups() int {
