@@ -159,13 +159,13 @@ func (s *story) otherWriters(c call) (refused, later *history.Op, inTime bool) {
 		}
 		switch {
 		case op.Type == history.Fail && op.Return < c.begin:
-			if refused == nil || op.Index < refused.Index {
+			if refused == nil {
 				refused = op
 			}
 		case op.Type == history.Fail: // not yet answered then, so it explains nothing
 		case op.Call <= c.end:
 			inTime = true
-		case later == nil || op.Index < later.Index:
+		case later == nil:
 			later = op
 		}
 	}

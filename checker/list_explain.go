@@ -133,7 +133,7 @@ func (s *listStory) otherAppends(v value) (refused, other *history.Op) {
 		if op.Type == history.Fail {
 			first = &refused
 		}
-		if *first == nil || op.Index < (*first).Index {
+		if *first == nil {
 			*first = op
 		}
 	}

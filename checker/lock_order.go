@@ -283,13 +283,14 @@ func (f *fencing) part(calls ...int32) Problem {
 			about = append(about, f.tenureOf(at))
 		}
 	}
+	last := slices.Max(append(about, -1))
 	for _, i := range about {
 		t := f.tenures[i]
 		calls = append(calls, t.grant)
 		if t.hidden {
 			calls = append(calls, t.sight)
 		}
-		if i < slices.Max(about) && t.release >= 0 {
+		if i < last && t.release >= 0 {
 			calls = append(calls, t.release)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 //     can have any order. So there is a legal order iff no call of a place had ended before one of an earlier place
 //     began.
 //
-// After sorting, it takes one look at each element of one read of each size.
+// After sorting, it takes a few looks at each element of each read.
 func (p *setProblem) included(context.Context, int64) Answer {
 	s := setChain{p: p, inserts: make([]int32, len(p.values)), first: make([]int32, len(p.values))}
 	if part := s.indexInserts(); part != nil {
@@ -59,9 +59,13 @@ func (s *setChain) indexInserts() Problem {
 		if c.strange {
 			return s.of(nil, int32(i))
 		}
-		for at, v := range c.shows {
-			if s.inserts[v] < 0 || c.twice && slices.Contains(c.shows[:at], v) {
+		shown := map[value]bool{} // by a read that shows an element twice
+		for _, v := range c.shows {
+			if s.inserts[v] < 0 || shown[v] {
 				return s.of([]value{v}, int32(i))
+			}
+			if c.twice {
+				shown[v] = true
 			}
 		}
 		if c.element == none {

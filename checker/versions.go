@@ -91,10 +91,10 @@ func (v *versioning) byRevision() (order []int32, why string) {
 // lay puts the calls of order.
 func (v *versioning) lay(order []int32) bool {
 	v.begin(len(v.calls))
-	ends := v.ends(order)
+	ends, next := v.ends(order), v.foundNext(order)
 	for i, at := range order {
-		if c := &v.calls[at]; c.blind() && c.refused == v.state {
-			_ = v.bring(v.foundNext(order[i+1:]), c.begin, ends[i])
+		if c := &v.calls[at]; c.blind() && c.refused == v.state && next[i+1] != none {
+			_ = v.bring(next[i+1], c.begin, ends[i])
 		}
 		if !v.follow(at, ends[i]) {
 			return false
@@ -103,19 +103,22 @@ func (v *versioning) lay(order []int32) bool {
 	return true
 }
 
-// foundNext is what calls find that come next in order, for a cas that failed there must have found it, too; it is the
-// state if they do not tell.
-func (v *versioning) foundNext(order []int32) value {
-	for _, at := range order {
-		c := &v.calls[at]
-		if c.reads != none {
-			return c.reads
-		}
-		if c.writes != none {
-			break
+// foundNext is, by place in order, what the first call from there on finds that finds anything, for a cas that failed just
+// before must have found it, too; none if there is a change before.
+func (v *versioning) foundNext(order []int32) []value {
+	next := make([]value, len(order)+1)
+	next[len(order)] = none
+	for i, at := range slices.Backward(order) {
+		switch c := &v.calls[at]; {
+		case c.reads != none:
+			next[i] = c.reads
+		case c.writes != none:
+			next[i] = none
+		default:
+			next[i] = next[i+1]
 		}
 	}
-	return v.state
+	return next
 }
 
 // follow puts a call, and before it, if it finds something else than there is, calls of unknown outcome that

@@ -54,8 +54,8 @@ func halfOf(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithCancel(ctx)
 }
 
-// prefixOps is the largest key whose prefixes are searched if no engine tells a part. To find an illegal one illegal takes
-// a search of everything before it; in longer keys a violation among neighbours is quicker to find.
+// prefixOps is the largest key whose prefixes are searched if no engine tells a part. To convict one
+// takes a search of everything before it; in longer keys a violation among neighbours is quicker to find.
 const prefixOps = 2000
 
 type witnessSearch struct {

@@ -22,7 +22,7 @@ import (
 // A chain with f < s owns the register from f to s: a forward zone. Any other fits into a moment between s
 // and f: a backward zone. Two backward zones are never in conflict, so one sweep finds what is.
 //
-// What is of unknown outcome counts if its value was found, and has no end; else it is dropped (see Simplify).
+// What is of unknown outcome counts if its value was found, and has no end; else it is dropped (see searched).
 //
 // Values that were found although several calls wrote them are not covered. Without them less is asked (see Keep), so if
 // that is illegal already, the whole is.
@@ -210,15 +210,15 @@ func (z *zoning) between(a, b int32) []int32 {
 	return calls
 }
 
-// circle finds values that came of each other alone.
+// circle finds values that came of each other alone. Since none was replaced twice (link), they go round.
 func (z *zoning) circle() (Answer, bool) {
 	for v := range value(len(z.walked)) {
 		if z.walked[v] > 0 || z.s.sole(v) < 0 {
 			continue
 		}
-		var round []int32
-		for at := z.s.sole(v); !slices.Contains(round, at); at = z.s.sole(z.p.calls[at].reads) {
-			round = append(round, at)
+		round := []int32{z.s.sole(v)}
+		for u := z.p.calls[round[0]].reads; u != v; u = z.p.calls[z.s.sole(u)].reads {
+			round = append(round, z.s.sole(u))
 		}
 		return z.illegal(round...), true
 	}

@@ -12,7 +12,7 @@ func (z *zoning) phantom() Answer {
 				return z.illegal(calls...)
 			}
 			at := z.s.sole(c.reads)
-			if at < 0 || z.p.calls[at].reads == none {
+			if at < 0 || z.p.calls[at].reads == none || !z.p.calls[at].maybe { // which is looked at by itself
 				break
 			}
 			c = z.p.calls[at]
