@@ -2,7 +2,6 @@ package checker
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 )
@@ -51,16 +50,13 @@ type gaps struct {
 
 func newGaps(p *registerProblem, order []int32) gaps {
 	n := len(order)
-	g := gaps{make([]value, n+1), make([]int32, n+1), make([]time.Duration, n+1), make([]time.Duration, n+1)}
-	g.begun[0], g.due[n], g.change[n] = math.MinInt64, math.MaxInt64, int32(n+1)
+	g := gaps{make([]value, n+1), make([]int32, n+1), begun(p.calls, order), due(p.calls, order)}
+	g.change[n] = int32(n + 1)
 	step := register().step
-	for i, o := range order {
-		c := &p.calls[o]
-		g.holds[i+1], _ = step(g.holds[i], c)
-		g.begun[i+1] = max(g.begun[i], c.begin)
+	for i, at := range order {
+		g.holds[i+1], _ = step(g.holds[i], &p.calls[at])
 	}
 	for i := n - 1; i >= 0; i-- {
-		g.due[i] = min(g.due[i+1], p.calls[order[i]].end)
 		g.change[i] = int32(i + 1)
 		if g.holds[i] == g.holds[i+1] {
 			g.change[i] = g.change[i+1]

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // Explain implements Problem. Sentences that say that a counter only grows are told only of problems
@@ -87,15 +88,15 @@ func (s *counterStory) wrongWay(low, high counterCall) Finding {
 		rule, left = ruleLostUpdate, "left"
 	}
 	text := fmt.Sprintf("%s began %s after %s had finished, and %s only %d.",
-		s.name(low), span(low.begin-high.end), s.name(high), left, low.sum)
+		s.name(low), words.Span(low.begin-high.end), s.name(high), left, low.sum)
 	if low.sum == high.sum { // then low is the add that made the sum which high found
 		rule = ruleBeforeWrite
 		text = fmt.Sprintf("%s had finished %s before %s began, which is what took the counter from %d to %d.",
-			s.name(high), span(low.begin-high.end), s.name(low), low.from(), low.sum)
+			s.name(high), words.Span(low.begin-high.end), s.name(low), low.from(), low.sum)
 	}
 	return s.finding(rule, text, []string{
 		fmt.Sprintf("%s finished at %s: by then the counter stood on %d.", s.name(high), s.at(high.end), high.sum),
-		fmt.Sprintf("%s began at %s, %s later, and took it to be %d.", s.name(low), s.at(low.begin), span(low.begin-high.end), low.from()),
+		fmt.Sprintf("%s began at %s, %s later, and took it to be %d.", s.name(low), s.at(low.begin), words.Span(low.begin-high.end), low.from()),
 		"The counter only grows: a contradiction.",
 	}, low, high)
 }

@@ -3,6 +3,8 @@ package checker
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -148,6 +150,26 @@ func replay[C any, P timed[C], S any](calls []C, m machine[C, S], order []int32)
 		}
 	}
 	return nil
+}
+
+// begun is, by gap of an order, the last begin of the calls before it; gap i is before call i.
+func begun[C any, P timed[C]](calls []C, order []int32) []time.Duration {
+	last := make([]time.Duration, len(order)+1)
+	last[0] = math.MinInt64
+	for i, at := range order {
+		last[i+1] = max(last[i], P(&calls[at]).when().begin)
+	}
+	return last
+}
+
+// due is, by gap of an order, the first end of the calls behind it.
+func due[C any, P timed[C]](calls []C, order []int32) []time.Duration {
+	first := make([]time.Duration, len(order)+1)
+	first[len(order)] = math.MaxInt64
+	for i, at := range slices.Backward(order) {
+		first[i] = min(first[i+1], P(&calls[at]).when().end)
+	}
+	return first
 }
 
 // places translates an order of some calls of a problem into places among all of them; some keep the

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // The rules that a register can break. They come from the zones of Gibbons & Korach (1997): a value
@@ -189,11 +190,11 @@ func (c call) is(other call) bool { return c.index == other.index }
 func (s *story) beforeWrite(r, w call) *Finding {
 	return s.finding(ruleBeforeWrite,
 		fmt.Sprintf("%s had finished (%s) %s before %s began (%s).",
-			s.name(r), s.at(r.end), span(w.begin-r.end), s.name(w), s.at(w.begin)),
+			s.name(r), s.at(r.end), words.Span(w.begin-r.end), s.name(w), s.at(w.begin)),
 		[]string{
 			fmt.Sprintf("%s finished at %s and had found %s.", s.name(r), s.at(r.end), s.value(r.reads)),
 			fmt.Sprintf("%s is the first to write %s, and it began at %s.", s.name(w), s.value(r.reads), s.at(w.begin)),
-			fmt.Sprintf("So %s was found %s before anybody had begun to write it.", s.value(r.reads), span(w.begin-r.end)),
+			fmt.Sprintf("So %s was found %s before anybody had begun to write it.", s.value(r.reads), words.Span(w.begin-r.end)),
 		}, r, w)
 }
 

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // Budget bounds what a check may spend. Zeros mean the defaults.
@@ -87,7 +88,7 @@ func (l *linearizable) Check(ctx context.Context, ops []history.Op) Verdict {
 	v.Engine = engines(keys, beside)
 	l.conclude(&v, keys)
 	if v.Status == Valid && !slices.ContainsFunc(ops, func(op history.Op) bool { return op.Type == history.OK }) {
-		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", count(len(ops), "operation"))
+		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", words.Count(len(ops), "operation"))
 	}
 	v.Elapsed = time.Since(start)
 	return v
@@ -231,12 +232,12 @@ func (l *linearizable) conclude(v *Verdict, keys []*keyCheck) {
 	var reasons []string
 	if len(v.Findings) > 0 {
 		v.Status = Invalid
-		reasons = append(reasons, fmt.Sprintf("%d of %s not linearizable", len(v.Findings), count(len(keys), "key")))
+		reasons = append(reasons, fmt.Sprintf("%d of %s not linearizable", len(v.Findings), words.Count(len(keys), "key")))
 	}
 	if n := len(undecided); n > 0 {
 		v.Status = max(v.Status, Unknown)
 		const shown = 3
-		text := fmt.Sprintf("%d of %s undecided: %s", n, count(len(keys), "key"), strings.Join(undecided[:min(n, shown)], "; "))
+		text := fmt.Sprintf("%d of %s undecided: %s", n, words.Count(len(keys), "key"), strings.Join(undecided[:min(n, shown)], "; "))
 		if n > shown {
 			text += fmt.Sprintf("; and %d more", n-shown)
 		}
@@ -253,15 +254,15 @@ func (l *linearizable) why(k *keyCheck) string {
 			unknown++
 		}
 	}
-	budget := fmt.Sprintf("not finished after %s (a key may take %v, the check %v)", span(k.spent), l.budget.KeyTime, l.budget.Time)
+	budget := fmt.Sprintf("not finished after %s (a key may take %v, the check %v)", words.Span(k.spent), l.budget.KeyTime, l.budget.Time)
 	switch {
 	case k.problem == nil:
 		budget = fmt.Sprintf("not begun when the check's %v were over", l.budget.Time)
 	case k.result == outOfMemory:
-		budget = fmt.Sprintf("out of memory after %s (a check may take %d MiB)", span(k.spent), l.budget.Memory>>20)
+		budget = fmt.Sprintf("out of memory after %s (a check may take %d MiB)", words.Span(k.spent), l.budget.Memory>>20)
 	}
 	size := fmt.Sprintf("key %q with %s, %d at once, %d of unknown outcome: %s",
-		k.key, count(len(k.ops), "operation"), concurrency(k.ops), unknown, budget)
+		k.key, words.Count(len(k.ops), "operation"), concurrency(k.ops), unknown, budget)
 	return strings.Join(append([]string{size}, k.unfit...), "; no ")
 }
 

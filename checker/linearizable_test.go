@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -55,30 +54,13 @@ func TestTooHardIsUnknownInTime(t *testing.T) {
 func TestTooHardNeverTakesMoreMemoryThanAllowed(t *testing.T) {
 	const budget = 64 << 20
 	defer debug.SetGCPercent(debug.SetGCPercent(10)) // what is in use is to be little more than what is held
-	runtime.GC()
-	var before runtime.MemStats
-	runtime.ReadMemStats(&before)
-	ctx, cancel := context.WithCancel(t.Context())
-	peak := make(chan uint64)
-	go func() {
-		var most uint64
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for ctx.Err() == nil {
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			most = max(most, m.HeapInuse)
-			<-tick.C
-		}
-		peak <- most
-	}()
+	m := newMeter()
 	ops := append(hard("a", 14), hard("b", 14)...)
-	v := Linearizable(Register(), Budget{Memory: budget, Time: 10 * time.Minute, KeyTime: 5 * time.Minute}).Check(ctx, ops)
-	cancel()
+	v := Linearizable(Register(), Budget{Memory: budget, Time: 10 * time.Minute, KeyTime: 5 * time.Minute}).Check(t.Context(), ops)
+	used := m.stop()
 	require.Equal(t, Unknown, v.Status)
 	require.Contains(t, v.Reason, `out of memory after`)
 	require.Contains(t, v.Reason, `(a check may take 64 MiB)`)
-	used := <-peak - before.HeapInuse
 	t.Logf("%d MiB of %d", used>>20, budget>>20)
 	require.Less(t, used, uint64(budget*11/10))
 }

@@ -1,9 +1,7 @@
 package checker
 
 import (
-	"cmp"
 	"encoding/json"
-	"math"
 	"slices"
 	"time"
 
@@ -131,28 +129,18 @@ func (p *listProblem) appends() []int {
 
 // Groups implements Problem: a group is an element.
 func (p *listProblem) Groups() int {
-	if p.groups != nil {
-		return len(p.groups)
+	if p.groups == nil {
+		p.groups = byFirst(len(p.values), func(touch func(v value, begin time.Duration)) {
+			for _, c := range p.calls {
+				if !c.reads() {
+					touch(c.element, c.begin)
+				}
+				for _, v := range c.shows {
+					touch(v, c.begin)
+				}
+			}
+		})
 	}
-	first := make([]time.Duration, len(p.values))
-	for v := range first {
-		first[v] = math.MaxInt64
-	}
-	touch := func(v value, at time.Duration) {
-		if first[v] == math.MaxInt64 {
-			p.groups = append(p.groups, v)
-		}
-		first[v] = min(first[v], at)
-	}
-	for _, c := range p.calls {
-		if !c.reads() {
-			touch(c.element, c.begin)
-		}
-		for _, v := range c.shows {
-			touch(v, c.begin)
-		}
-	}
-	slices.SortStableFunc(p.groups, func(a, b value) int { return cmp.Compare(first[a], first[b]) })
 	return len(p.groups)
 }
 

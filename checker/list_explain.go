@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // The rules that a list or a counter can break and a register cannot.
@@ -152,7 +153,7 @@ func (s *listStory) early(r listCall) (Finding, bool) {
 
 func (s *listStory) beforeAppend(r, a listCall) Finding {
 	return s.finding(ruleBeforeWrite, fmt.Sprintf("%s shows %s and had finished %s before %s began.",
-		s.name(r), s.value(a.element), span(a.begin-r.end), s.name(a)), nil, r, a)
+		s.name(r), s.value(a.element), words.Span(a.begin-r.end), s.name(a)), nil, r, a)
 }
 
 func (s *listStory) duplicate() (Finding, bool) {
@@ -174,7 +175,7 @@ func (s *listStory) lost() (Finding, bool) {
 				continue
 			}
 			v := s.value(a.element)
-			return s.finding(ruleLostAppend, fmt.Sprintf("%s began %s after %s had finished, and does not show %s.", s.name(r), span(r.begin-a.end), s.name(a), v),
+			return s.finding(ruleLostAppend, fmt.Sprintf("%s began %s after %s had finished, and does not show %s.", s.name(r), words.Span(r.begin-a.end), s.name(a), v),
 				[]string{
 					fmt.Sprintf("%s finished at %s, so %s had been appended by then.", s.name(a), s.at(a.end), v),
 					fmt.Sprintf("%s began at %s and does not show it; nothing takes an element away.", s.name(r), s.at(r.begin)),
@@ -194,7 +195,7 @@ func (s *listStory) stale() (Finding, bool) {
 			}
 			v := s.value(first.shows[i])
 			return s.finding(ruleStale, fmt.Sprintf("%s began %s after %s had finished, which shows %s, and does not show it.",
-				s.name(second), span(second.begin-first.end), s.name(first), v),
+				s.name(second), words.Span(second.begin-first.end), s.name(first), v),
 				[]string{
 					fmt.Sprintf("%s finished at %s and shows %s, so it had been appended by then.", s.name(first), s.at(first.end), v),
 					fmt.Sprintf("%s began at %s and does not show it; nothing takes an element away.", s.name(second), s.at(second.begin)),
@@ -244,7 +245,7 @@ func (s *listStory) reordered() (Finding, bool) {
 					continue
 				}
 				return s.finding(ruleReordered, fmt.Sprintf("%s had finished %s before %s began, but %s shows %s before %s.",
-					s.name(a), span(b.begin-a.end), s.name(b), s.name(r), s.value(w), s.value(v)), nil, a, b, r), true
+					s.name(a), words.Span(b.begin-a.end), s.name(b), s.name(r), s.value(w), s.value(v)), nil, a, b, r), true
 			}
 		}
 		return Finding{}, false
@@ -261,7 +262,7 @@ func (s *listStory) overtaken() (Finding, bool) {
 					continue
 				}
 				return s.finding(ruleLostAppend, fmt.Sprintf("%s shows %s without %s, but %s had finished %s before %s began.",
-					s.name(r), s.value(v), s.value(a.element), s.name(a), span(b.begin-a.end), s.name(b)), nil, a, b, r), true
+					s.name(r), s.value(v), s.value(a.element), s.name(a), words.Span(b.begin-a.end), s.name(b)), nil, a, b, r), true
 			}
 		}
 		return Finding{}, false

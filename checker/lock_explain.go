@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // The rules that a lock can break.
@@ -168,7 +169,7 @@ func (s *lockStory) tooFew() (Finding, bool) {
 		}
 		if unknown <= i {
 			return s.finding(ruleTokenNowhere, fmt.Sprintf("the lock was held under %d, which nobody was told, and before that one of unknown outcome must have been granted each of %v; only %s had begun.",
-				last, tokens[:i], count(unknown, "such acquire"))), true
+				last, tokens[:i], words.Count(unknown, "such acquire"))), true
 		}
 	}
 	return Finding{}, false
@@ -191,9 +192,9 @@ func (s *lockStory) tooEarly(a, b lockCall) (Finding, bool) {
 	switch {
 	case !ok || a.end >= b.begin:
 	case b.grants() && b.token == token:
-		return s.finding(ruleTokenNowhere, fmt.Sprintf("%s and had finished %s before %s, which was granted it, began.", s.does(a), span(b.begin-a.end), s.name(b))), true
+		return s.finding(ruleTokenNowhere, fmt.Sprintf("%s and had finished %s before %s, which was granted it, began.", s.does(a), words.Span(b.begin-a.end), s.name(b))), true
 	case returns(a) && b.sees() && b.token == token:
-		return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), span(b.begin-a.end), s.does(a)),
+		return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), words.Span(b.begin-a.end), s.does(a)),
 			"Once it was given back the lock is not held under it again, for every grant has a higher token."), true
 	}
 	return Finding{}, false
@@ -206,7 +207,7 @@ func (s *lockStory) goneBack(a, b lockCall) (Finding, bool) {
 	if !ok1 || !ok2 || high <= low || a.end >= b.begin || returns(b) {
 		return Finding{}, false
 	}
-	return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), span(b.begin-a.end), s.does(a)),
+	return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), words.Span(b.begin-a.end), s.does(a)),
 		fmt.Sprintf("%s; it had finished at %s: by then %d was over or had not been, for tokens rise.", s.does(a), s.at(a.end), low),
 		fmt.Sprintf("%s began at %s, and the lock was held under %d.", s.name(b), s.at(b.begin), low)), true
 }
@@ -232,7 +233,7 @@ func (s *lockStory) held(token uint64, c lockCall, r *history.Op) string {
 	if r == nil {
 		return fmt.Sprintf("nobody gave %d back", token)
 	}
-	return fmt.Sprintf("%s began only %s later", nameOp(r), span(r.Call-c.end))
+	return fmt.Sprintf("%s began only %s later", nameOp(r), words.Span(r.Call-c.end))
 }
 
 // foundFree: a release found the lock free, although it was held from before the call began until after it had ended.
@@ -245,13 +246,13 @@ func (s *lockStory) foundFree(a, b lockCall) (Finding, bool) {
 	later, found := s.find(func(c *lockCall) bool { return c.sees() && c.token == token && c.begin > a.end })
 	switch r := s.release(token); {
 	case found:
-		until = fmt.Sprintf("%s later %s", span(later.begin-a.end), s.does(later))
+		until = fmt.Sprintf("%s later %s", words.Span(later.begin-a.end), s.does(later))
 	case r != nil && r.Call <= a.end:
 		return Finding{}, false
 	default:
 		until = s.held(token, a, r)
 	}
-	return s.finding(ruleFoundFree, fmt.Sprintf("%s found the lock free, %s after %s; %s.", s.name(a), span(a.begin-b.end), s.does(b), until)), true
+	return s.finding(ruleFoundFree, fmt.Sprintf("%s found the lock free, %s after %s; %s.", s.name(a), words.Span(a.begin-b.end), s.does(b), until)), true
 }
 
 // finding makes a Finding whose witnesses are the whole story, for it was confirmed as a whole.

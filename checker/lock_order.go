@@ -3,7 +3,6 @@ package checker
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"time"
 )
@@ -217,12 +216,7 @@ func (f *fencing) seat() (order []int32, part Problem) {
 		return f.order, nil
 	}
 	calls, n := f.p.calls, len(f.order)
-	latest, ends := make([]time.Duration, n+1), make([]time.Duration, n+1) // by place: of the calls before it, from it on
-	latest[0], ends[n] = math.MinInt64, math.MaxInt64
-	for i := range n {
-		latest[i+1] = max(latest[i], calls[f.order[i]].begin)
-		ends[n-1-i] = min(ends[n-i], calls[f.order[n-1-i]].end)
-	}
+	latest, ends := begun(calls, f.order), due(calls, f.order)
 	order = make([]int32, 0, n+len(f.looks))
 	first, next, done := 0, 0, 0
 	for _, at := range f.looks {

@@ -214,13 +214,7 @@ func TestMonitorReductionsNeverConvictTheInnocent(t *testing.T) {
 				if !plain(p) {
 					continue
 				}
-				mask := r.Uint64()
-				require.True(t, plain(p.Keep(func(g int) bool { return mask>>(g%64)&1 == 0 })), "groups %b of\n%s", mask, picture(ops))
-				for i := range p.Operations() {
-					if weaker, ok := p.Weaken(i); ok {
-						require.True(t, plain(weaker), "without %d of\n%s", i, picture(ops))
-					}
-				}
+				reducesSoundly(t, p, r.Uint64(), ops)
 			}
 		})
 	}
@@ -294,11 +288,7 @@ func (s sequential) heavy(seed uint64, n int, unknown float64) []history.Op {
 		}
 		ops = append(ops, op)
 	}
-	slices.SortStableFunc(ops, func(a, b history.Op) int { return int(a.Call - b.Call) })
-	for i := range ops {
-		ops[i].Index = i
-	}
-	return ops
+	return numbered(ops)
 }
 
 // TestHeavyKeysAreDecided also logs how long one takes: it should be milliseconds.

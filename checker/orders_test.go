@@ -176,13 +176,7 @@ func TestOrderReductionsNeverConvictTheInnocent(t *testing.T) {
 				if !plain(p) {
 					continue
 				}
-				mask := r.Uint64()
-				require.True(t, plain(p.Keep(func(g int) bool { return mask>>(g%64)&1 == 0 })), "groups %b of\n%s", mask, picture(ops))
-				for i := range p.Operations() {
-					if weaker, ok := p.Weaken(i); ok {
-						require.True(t, plain(weaker), "without %d of\n%s", i, picture(ops))
-					}
-				}
+				reducesSoundly(t, p, r.Uint64(), ops)
 			}
 		})
 	}

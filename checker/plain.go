@@ -10,6 +10,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // plainProblem is the Problem of a model that has no engine of its own: the search decides.
@@ -54,7 +55,7 @@ func (p *plainProblem[C, P, S]) Weaken(i int) (Problem, bool) {
 // Explain implements Problem.
 func (p *plainProblem[C, P, S]) Explain(ops []*history.Op) Finding {
 	t := newTeller(ops)
-	f := Finding{Key: t.key, Rule: ruleOther, Text: fmt.Sprintf("no order of these %s explains what was seen.", count(len(p.calls), "operation"))}
+	f := Finding{Key: t.key, Rule: ruleOther, Text: fmt.Sprintf("no order of these %s explains what was seen.", words.Count(len(p.calls), "operation"))}
 	var begins, ends []time.Duration
 	for i := range p.calls {
 		at := P(&p.calls[i]).when()

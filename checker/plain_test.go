@@ -25,7 +25,7 @@ type toy struct {
 	bank  [3]int
 }
 
-// toys are the models that the search decides, each with its system.
+// toys are the models that no other test has, and some that others have too, each with its system.
 func toys() map[string]struct {
 	model  Model
 	answer func(g *toy, op *history.Op, happens bool)

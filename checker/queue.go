@@ -1,9 +1,7 @@
 package checker
 
 import (
-	"cmp"
 	"encoding/json"
-	"math"
 	"slices"
 	"time"
 
@@ -117,24 +115,15 @@ func (p *queueProblem) Engines() []Engine {
 
 // Groups implements Problem: a group is an element, with all that put it in or took it out.
 func (p *queueProblem) Groups() int {
-	if p.groups != nil {
-		return len(p.groups)
+	if p.groups == nil {
+		p.groups = byFirst(len(p.values), func(touch func(v value, begin time.Duration)) {
+			for i := range p.calls {
+				if v := p.calls[i].element(); v > null {
+					touch(v, p.calls[i].begin)
+				}
+			}
+		})
 	}
-	first := make([]time.Duration, len(p.values))
-	for v := range first {
-		first[v] = math.MaxInt64
-	}
-	for i := range p.calls {
-		v := p.calls[i].element()
-		if v <= null {
-			continue
-		}
-		if first[v] == math.MaxInt64 {
-			p.groups = append(p.groups, v)
-		}
-		first[v] = min(first[v], p.calls[i].begin)
-	}
-	slices.SortStableFunc(p.groups, func(a, b value) int { return cmp.Compare(first[a], first[b]) })
 	return len(p.groups)
 }
 

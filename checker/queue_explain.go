@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // The rules that a queue can break.
@@ -33,7 +34,7 @@ func (p *queueProblem) Explain(ops []*history.Op) Finding {
 	s.digits = precision(begins, ends)
 	b := s.breach()
 	if b == nil {
-		return s.finding(ruleOther, fmt.Sprintf("no order of these %s explains what was seen.", count(len(p.calls), "operation")),
+		return s.finding(ruleOther, fmt.Sprintf("no order of these %s explains what was seen.", words.Count(len(p.calls), "operation")),
 			everyOrder(s.teller, p.calls)...)
 	}
 	s.about = s.part(b).calls
@@ -133,7 +134,7 @@ func (s *queueStory) early(v value) Finding {
 func (s *queueStory) before(v value, out *queueCall, in interval) Finding {
 	s.about = append(s.about, queueCall{interval: in})
 	return s.finding(ruleTakenEarly, fmt.Sprintf("%s had finished %s before %s began.",
-		s.nameOf(out.index), span(in.begin-out.end), s.nameOf(in.index)),
+		s.nameOf(out.index), words.Span(in.begin-out.end), s.nameOf(in.index)),
 		fmt.Sprintf("%s finished at %s and had taken out %s.", s.nameOf(out.index), s.at(out.end), s.value(v)),
 		fmt.Sprintf("%s is the first to put %s in, and it began at %s.", s.nameOf(in.index), s.value(v), s.at(in.begin)))
 }
@@ -144,7 +145,7 @@ func (s *queueStory) overtook(first, second *inside) Finding {
 		return s.overtookOne(first, second)
 	}
 	a, b := s.element(first), s.element(second)
-	ahead := fmt.Sprintf("%s had finished %s before %s began", s.name(first.in), span(second.goesIn-first.goneIn), s.name(second.in))
+	ahead := fmt.Sprintf("%s had finished %s before %s began", s.name(first.in), words.Span(second.goesIn-first.goneIn), s.name(second.in))
 	proof := []string{
 		fmt.Sprintf("%s finished at %s, so %s was inside by then.", s.name(first.in), s.at(first.goneIn), a),
 		fmt.Sprintf("%s began at %s, so %s went in behind %s.", s.name(second.in), s.at(second.goesIn), b, a),
@@ -157,7 +158,7 @@ func (s *queueStory) overtook(first, second *inside) Finding {
 			append(proof, fmt.Sprintf("No dequeue took out %s, and none that was not answered had begun by then.", a), end)...)
 	}
 	return s.finding(ruleOutOfOrder, fmt.Sprintf("%s went in before %s and came out after it: %s, but %s had finished %s before %s began.",
-		a, b, ahead, s.name(second.out), span(from-second.goneOut), taker),
+		a, b, ahead, s.name(second.out), words.Span(from-second.goneOut), taker),
 		append(proof, fmt.Sprintf("%s began at %s, so %s came out after %s.", taker, s.at(from), a, b), end)...)
 }
 
@@ -181,7 +182,7 @@ func (s *queueStory) overtookOne(first, second *inside) Finding {
 		s.who(s.p.calls[second.out].index), b, s.ahead(first), s.unanswered(first)),
 		fmt.Sprintf("%s began at %s; by then %s had gone in.", s.name(second.in), s.at(second.goesIn), s.ahead(first)),
 		fmt.Sprintf("%s finished at %s; by then only %s without an answer had begun.", s.name(second.out), s.at(second.goneOut),
-			count(int(first.rank-1), "dequeue")),
+			words.Count(int(first.rank-1), "dequeue")),
 		fmt.Sprintf("So one at least of those was still inside, and ahead of %s.", b))
 }
 
@@ -195,7 +196,7 @@ func (s *queueStory) ahead(last *inside) string {
 }
 
 func (s *queueStory) unanswered(last *inside) string {
-	return fmt.Sprintf("only %s without an answer had begun, so not all of them can have been taken", count(int(last.rank-1), "dequeue"))
+	return fmt.Sprintf("only %s without an answer had begun, so not all of them can have been taken", words.Count(int(last.rank-1), "dequeue"))
 }
 
 // neverSo: nothing was found at a time when there always was something.
@@ -210,14 +211,14 @@ func (s *queueStory) neverSo(nothing *queueCall, chain []int32) Finding {
 		return s.finding(ruleElementLost, fmt.Sprintf("%s found the queue empty, but %s had gone in and were not seen to come out by then; %s.",
 			name, s.ahead(first), s.unanswered(first)), s.stay(first))
 	}
-	in := fmt.Sprintf("%s had finished %s before that began", s.name(first.in), span(nothing.begin-first.goneIn))
+	in := fmt.Sprintf("%s had finished %s before that began", s.name(first.in), words.Span(nothing.begin-first.goneIn))
 	taker, from, known := s.taker(first)
 	if !known {
 		return s.finding(ruleElementLost, fmt.Sprintf("%s found the queue empty, but %s was inside: %s, and nobody took it out.", name, v, in),
 			s.stay(first), fmt.Sprintf("%s began at %s, so there was something for it to find.", s.nameOf(nothing.index), s.at(nothing.begin)))
 	}
 	return s.finding(ruleNotEmpty, fmt.Sprintf("%s found the queue empty, but %s was inside all the while: %s, and %s began %s after that had finished.",
-		name, v, in, taker, span(from-nothing.end)),
+		name, v, in, taker, words.Span(from-nothing.end)),
 		s.stay(first),
 		fmt.Sprintf("%s was open from %s to %s, so there was something for it to find.", s.nameOf(nothing.index), s.at(nothing.begin), s.at(nothing.end)))
 }
@@ -247,7 +248,7 @@ func (s *queueStory) stay(e *inside) string {
 			until = "until " + s.at(e.goesOut)
 		}
 		return fmt.Sprintf("By %s %s had gone in, and %s only %s without an answer had begun; so one of them was inside.",
-			s.at(e.goneIn), s.ahead(e), until, count(int(e.rank-1), "dequeue"))
+			s.at(e.goneIn), s.ahead(e), until, words.Count(int(e.rank-1), "dequeue"))
 	}
 	from := fmt.Sprintf("%s was inside from %s, when %s finished", s.element(e), s.at(e.goneIn), s.name(e.in))
 	if e.rank > 0 && e.goesOut != history.Never {

@@ -130,11 +130,7 @@ func queueLoad(n, clients int, unknown float64, seed uint64) []history.Op {
 		}
 		ops = append(ops, op)
 	}
-	slices.SortStableFunc(ops, func(a, b history.Op) int { return int(a.Call - b.Call) })
-	for i := range ops {
-		ops[i].Index = i
-	}
-	return ops
+	return numbered(ops)
 }
 
 // spoiled is ops with one element lost: two thirds on, somebody is said to have found nothing instead.

@@ -47,11 +47,28 @@ func randomOps(r *rand.Rand, n, processes, span int, answer func(op *history.Op)
 	for _, i := range order {
 		answer(&ops[i])
 	}
+	return numbered(ops)
+}
+
+// numbered is ops in the order of their calls, with indexes.
+func numbered(ops []history.Op) []history.Op {
 	slices.SortStableFunc(ops, func(a, b history.Op) int { return int(a.Call - b.Call) })
 	for i := range ops {
 		ops[i].Index = i
 	}
 	return ops
+}
+
+// reducesSoundly demands of a legal problem that it stays legal if groups are left out, by the bits of mask, or if it is
+// weakened in one place.
+func reducesSoundly(t *testing.T, p Problem, mask uint64, ops []history.Op) {
+	t.Helper()
+	require.True(t, plain(p.Keep(func(g int) bool { return mask>>(g%64)&1 == 0 })), "groups %b of\n%s", mask, picture(ops))
+	for i := range p.Operations() {
+		if weaker, ok := p.Weaken(i); ok {
+			require.True(t, plain(weaker), "without %d of\n%s", i, picture(ops))
+		}
+	}
 }
 
 // randomTimes draws intervals of operations and a moment within each.

@@ -1,9 +1,7 @@
 package checker
 
 import (
-	"cmp"
 	"encoding/json"
-	"math"
 	"slices"
 	"time"
 
@@ -187,25 +185,18 @@ func (p *registerProblem) with(calls []call) *registerProblem {
 
 // Groups implements Problem: a group is a value, with all that write it and all that read it.
 func (p *registerProblem) Groups() int {
-	if p.groups != nil {
-		return len(p.groups)
-	}
-	first := make([]time.Duration, len(p.values))
-	for v := range first {
-		first[v] = math.MaxInt64
-	}
-	for _, c := range p.calls {
-		for _, v := range [...]value{c.reads, c.writes} {
-			if v == none {
-				continue
+	if p.groups == nil {
+		p.groups = byFirst(len(p.values), func(touch func(v value, begin time.Duration)) {
+			for i := range p.calls {
+				c := &p.calls[i]
+				for _, v := range [...]value{c.reads, c.writes} {
+					if v != none {
+						touch(v, c.begin)
+					}
+				}
 			}
-			if first[v] == math.MaxInt64 {
-				p.groups = append(p.groups, v)
-			}
-			first[v] = min(first[v], c.begin)
-		}
+		})
 	}
-	slices.SortStableFunc(p.groups, func(a, b value) int { return cmp.Compare(first[a], first[b]) })
 	return len(p.groups)
 }
 

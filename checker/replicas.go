@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // The rules of replicated logs.
@@ -164,13 +165,13 @@ func (c *ApplyCheck) Verdict() Verdict {
 	for _, b := range c.findings {
 		text := b.text + "."
 		if b.times > 1 {
-			text = fmt.Sprintf("%s, and %s more.", b.text, count(b.times-1, "time"))
+			text = fmt.Sprintf("%s, and %s more.", b.text, words.Count(b.times-1, "time"))
 		}
 		v.Findings = append(v.Findings, Finding{Rule: b.rule, Text: text, Ops: []int{}})
 	}
 	switch {
 	case len(v.Findings) > 0:
-		v.Status, v.Reason = Invalid, fmt.Sprintf("the apply logs of %s break %s", count(len(c.nodes), "node"), count(len(v.Findings), "rule"))
+		v.Status, v.Reason = Invalid, fmt.Sprintf("the apply logs of %s break %s", words.Count(len(c.nodes), "node"), words.Count(len(v.Findings), "rule"))
 	case c.entries == 0:
 		v.Status, v.Reason = Unknown, "no apply log has an entry"
 	}

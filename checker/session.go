@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // The guarantees of a session.
@@ -43,7 +44,7 @@ func (s sessions) Check(ctx context.Context, ops []history.Op) Verdict {
 	}
 	for i := range ops {
 		if i%(1<<16) == 0 && ctx.Err() != nil {
-			v.Status, v.Reason = Unknown, fmt.Sprintf("interrupted after %d of %s", i, count(len(ops), "operation"))
+			v.Status, v.Reason = Unknown, fmt.Sprintf("interrupted after %d of %s", i, words.Count(len(ops), "operation"))
 			break
 		}
 		scan.add(&ops[i])
@@ -52,12 +53,12 @@ func (s sessions) Check(ctx context.Context, ops []history.Op) Verdict {
 	switch {
 	case len(v.Findings) > 0:
 		v.Status = Invalid
-		v.Reason = fmt.Sprintf("what single processes saw breaks %s", count(len(v.Findings), "guarantee"))
+		v.Reason = fmt.Sprintf("what single processes saw breaks %s", words.Count(len(v.Findings), "guarantee"))
 	case v.Status == Unknown:
 	case scan.answers == 0:
-		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", count(len(ops), "operation"))
+		v.Status, v.Reason = Unknown, fmt.Sprintf("none of %s succeeded, so there is nothing to judge", words.Count(len(ops), "operation"))
 	case scan.bare > 0:
-		v.Status, v.Reason = Unknown, fmt.Sprintf("%d of %s carry no revision", scan.bare, count(scan.answers, "answer"))
+		v.Status, v.Reason = Unknown, fmt.Sprintf("%d of %s carry no revision", scan.bare, words.Count(scan.answers, "answer"))
 	}
 	return v
 }
@@ -144,7 +145,7 @@ func sessionFinding(rule string, earlier, later *history.Op) Finding {
 	f := Finding{
 		Key: later.Key, Rule: rule, Ops: []int{earlier.Index, later.Index},
 		Text: fmt.Sprintf("%s %s, %s after %s had %s.", nameOp(later), sessionAnswer(later),
-			span(later.Call-earlier.Return), nameOp(earlier), sessionAnswer(earlier)),
+			words.Span(later.Call-earlier.Return), nameOp(earlier), sessionAnswer(earlier)),
 		Proof: []string{
 			fmt.Sprintf("%s %s; it had finished at %s.", nameOp(earlier), sessionAnswer(earlier), t.at(earlier.Return)),
 			fmt.Sprintf("%s is by the same process, and it began at %s, so it comes after.", nameOp(later), t.at(later.Call)),

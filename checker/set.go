@@ -3,6 +3,7 @@ package checker
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"ordeal/history"
 )
@@ -84,21 +85,17 @@ func (p *setProblem) Engines() []Engine { return []Engine{{"inclusion order", p.
 
 // Groups implements Problem: a group is an element.
 func (p *setProblem) Groups() int {
-	if p.groups != nil {
-		return len(p.groups)
-	}
-	seen := make([]bool, len(p.values))
-	touch := func(v value) {
-		if v != none && !seen[v] {
-			seen[v] = true
-			p.groups = append(p.groups, v)
-		}
-	}
-	for _, c := range p.calls { // in the order of their begins
-		touch(c.element)
-		for _, v := range c.shows {
-			touch(v)
-		}
+	if p.groups == nil {
+		p.groups = byFirst(len(p.values), func(touch func(v value, begin time.Duration)) {
+			for _, c := range p.calls {
+				if c.element != none {
+					touch(c.element, c.begin)
+				}
+				for _, v := range c.shows {
+					touch(v, c.begin)
+				}
+			}
+		})
 	}
 	return len(p.groups)
 }

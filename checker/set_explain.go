@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // The rules that a set can break, beside those that it shares with a list.
@@ -123,7 +124,7 @@ func (s *setStory) early() (Finding, bool) {
 
 func (s *setStory) before(r, insert setCall) Finding {
 	return s.finding(ruleBeforeWrite, fmt.Sprintf("%s shows %s and had finished %s before %s began.",
-		s.name(r), s.value(insert.element), span(insert.begin-r.end), s.name(insert)), nil, int(insert.index))
+		s.name(r), s.value(insert.element), words.Span(insert.begin-r.end), s.name(insert)), nil, int(insert.index))
 }
 
 // lost: an element had been inserted, or shown, before a read began that does not show it.
@@ -140,7 +141,7 @@ func (s *setStory) lost() (Finding, bool) {
 		if c.end >= r.begin || r.has(v) {
 			return Finding{}, false
 		}
-		return s.finding(ruleLostElement, fmt.Sprintf("%s began %s after %s %s, and does not show %s.", s.name(r), span(r.begin-c.end), s.name(c), how, s.value(v)),
+		return s.finding(ruleLostElement, fmt.Sprintf("%s began %s after %s %s, and does not show %s.", s.name(r), words.Span(r.begin-c.end), s.name(c), how, s.value(v)),
 			[]string{
 				fmt.Sprintf("%s finished at %s: by then %s was in the set.", s.name(c), s.at(c.end), s.value(v)),
 				fmt.Sprintf("%s began at %s and does not show it; nothing takes an element away.", s.name(r), s.at(r.begin)),
@@ -173,7 +174,7 @@ func (s *setStory) passedOver() (Finding, bool) {
 				continue
 			}
 			return s.finding(ruleLostElement, fmt.Sprintf("%s shows %s without %s, but %s had finished %s before %s began.",
-				s.name(r), s.value(b.element), s.value(a.element), s.name(a), span(b.begin-a.end), s.name(b)), nil), true
+				s.name(r), s.value(b.element), s.value(a.element), s.name(a), words.Span(b.begin-a.end), s.name(b)), nil), true
 		}
 		return Finding{}, false
 	})

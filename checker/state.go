@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // NodeState is what a node said of its state.
@@ -62,7 +63,7 @@ func StateHashes(states []NodeState) Verdict {
 	case len(v.Findings) > 0:
 		v.Status, v.Reason = Invalid, fmt.Sprintf("states differ at %d of the indexes seen", len(v.Findings))
 	case len(latest) < 2:
-		v.Status, v.Reason = Unknown, fmt.Sprintf("the state of %s was seen, which compares with nothing", count(len(latest), "node"))
+		v.Status, v.Reason = Unknown, fmt.Sprintf("the state of %s was seen, which compares with nothing", words.Count(len(latest), "node"))
 	case !complete:
 		v.Status, v.Reason = Unknown, "no index was seen on every node: "+listed(latest)
 	}

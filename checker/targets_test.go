@@ -68,6 +68,7 @@ func newMeter() *meter {
 	runtime.GC()
 	m := &meter{done: make(chan struct{})}
 	m.base = heap()
+	m.peak = m.base
 	m.wg.Go(func() {
 		tick := time.NewTicker(2 * time.Millisecond)
 		defer tick.Stop()
@@ -86,13 +87,13 @@ func newMeter() *meter {
 func (m *meter) stop() uint64 {
 	close(m.done)
 	m.wg.Wait()
-	return max(m.peak, heap()) - min(m.base, m.peak)
+	return max(m.peak, heap()) - m.base
 }
 
 func heap() uint64 {
 	var s runtime.MemStats
 	runtime.ReadMemStats(&s)
-	return s.HeapAlloc
+	return s.HeapInuse
 }
 
 // BenchmarkSearch decides a million operations in keys of 250 by search: ours with what a register can be simplified

@@ -91,7 +91,7 @@ func (v *versioning) byRevision() (order []int32, why string) {
 // lay puts the calls of order.
 func (v *versioning) lay(order []int32) bool {
 	v.begin(len(v.calls))
-	ends, next := v.ends(order), v.foundNext(order)
+	ends, next := due(v.calls, order), v.foundNext(order)
 	for i, at := range order {
 		if c := &v.calls[at]; c.blind() && c.refused == v.state && next[i+1] != none {
 			_ = v.bring(next[i+1], c.begin, ends[i])
@@ -140,16 +140,6 @@ func (v *versioning) follow(at int32, deadline time.Duration) bool {
 
 func (v *versioning) begin(room int) {
 	v.order, v.state, v.latest = make([]int32, 0, room), null, math.MinInt64
-}
-
-// ends are, by place in order, the first end of the calls from there on.
-func (v *versioning) ends(order []int32) []time.Duration {
-	ends := make([]time.Duration, len(order)+1)
-	ends[len(order)] = math.MaxInt64
-	for i, at := range slices.Backward(order) {
-		ends[i] = min(ends[i+1], v.calls[at].end)
-	}
-	return ends
 }
 
 // put is the only way into the order: it is false if c is not possible there.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // The rules that revisions can break.
@@ -45,7 +46,7 @@ func (s versions) Check(ctx context.Context, ops []history.Op) Verdict {
 	revisions, bad := 0, 0
 	for i, k := range keys {
 		if ctx.Err() != nil {
-			v.Status, v.Reason = Unknown, fmt.Sprintf("interrupted after %d of %s", i, count(len(keys), "key"))
+			v.Status, v.Reason = Unknown, fmt.Sprintf("interrupted after %d of %s", i, words.Count(len(keys), "key"))
 			break
 		}
 		p, err := parseKV(k.ops)
@@ -61,11 +62,11 @@ func (s versions) Check(ctx context.Context, ops []history.Op) Verdict {
 		}
 	}
 	if revisions > 0 {
-		v.Engine = fmt.Sprintf("scan of %s", count(revisions, "revision"))
+		v.Engine = fmt.Sprintf("scan of %s", words.Count(revisions, "revision"))
 	}
 	slices.SortStableFunc(v.Findings, func(a, b Finding) int { return cmp.Compare(a.To, b.To) })
 	if bad > 0 {
-		v.Status, v.Reason = Invalid, fmt.Sprintf("the revisions of %d of %s fit no order of changes", bad, count(len(keys), "key"))
+		v.Status, v.Reason = Invalid, fmt.Sprintf("the revisions of %d of %s fit no order of changes", bad, words.Count(len(keys), "key"))
 	}
 	v.Elapsed = time.Since(start)
 	return v

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // versionStory is some answers about to be told.
@@ -42,7 +43,7 @@ func (t versionStory) answer(c *call) string {
 // tellBack tells of a, which had ended when b, of a lower revision, began.
 func (s *versionScan) tellBack(a, b *call) *Finding {
 	t, f := s.tell(ruleRevisionBack, a, b)
-	f.Text = fmt.Sprintf("%s %s, %s after %s had %s.", t.name(b), t.answer(b), span(b.begin-a.end), t.name(a), t.answer(a))
+	f.Text = fmt.Sprintf("%s %s, %s after %s had %s.", t.name(b), t.answer(b), words.Span(b.begin-a.end), t.name(a), t.answer(a))
 	contrast := "lower than"
 	if a.revision == b.revision {
 		contrast = "not higher than"

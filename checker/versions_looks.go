@@ -2,7 +2,6 @@ package checker
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 )
@@ -35,7 +34,7 @@ type seat struct {
 
 // seat puts the looks between the calls that are in order already.
 func (v *versioning) seat() bool {
-	s := seating{v: v, order: v.order, ends: v.ends(v.order)}
+	s := seating{v: v, order: v.order, latest: begun(v.calls, v.order), ends: due(v.calls, v.order)}
 	s.measure()
 	byBegin := func(a, b int32) int { return cmp.Compare(v.calls[a].begin, v.calls[b].begin) }
 	slices.SortStableFunc(v.looks, byBegin)
@@ -73,12 +72,11 @@ func (v *versioning) seat() bool {
 
 func (s *seating) measure() {
 	n := len(s.order)
-	s.states, s.latest = make([]value, n+1), make([]time.Duration, n+1)
-	s.absent, s.other = make([]int32, n+1), make([]int32, n+1)
-	s.states[0], s.latest[0] = null, math.MinInt64
+	s.states, s.absent, s.other = make([]value, n+1), make([]int32, n+1), make([]int32, n+1)
+	s.states[0] = null
 	for i, at := range s.order {
 		c := &s.v.calls[at]
-		s.states[i+1], s.latest[i+1] = s.states[i], max(s.latest[i], c.begin)
+		s.states[i+1] = s.states[i]
 		if c.writes != none {
 			s.states[i+1] = c.writes
 		}

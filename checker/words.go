@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"ordeal/history"
-	"ordeal/internal/words"
 )
 
 // name is how sentences call an operation: "get 5 by p7 via n3".
@@ -101,7 +100,3 @@ func unit(digits int) time.Duration {
 	}
 	return d
 }
-
-func span(d time.Duration) string { return words.Span(d) }
-
-func count(n int, what string) string { return words.Count(n, what) }

@@ -1,6 +1,10 @@
 package checker
 
-import "fmt"
+import (
+	"fmt"
+
+	"ordeal/internal/words"
+)
 
 // The rules below are about two values v and w, each written once. Such a value is held during one
 // interval of time. If a call that touched v had ended when a call that touched w began, then the
@@ -62,8 +66,8 @@ func (s *story) tellStale(v, w value, c, d call, why string, order []call) *Find
 	}
 	proof = append(proof,
 		fmt.Sprintf("%s finished at %s: by then %s had taken the place of %s, which nobody wrote again.", s.name(c), s.at(c.end), s.value(w), s.value(v)),
-		fmt.Sprintf("%s began at %s, %s later, and found %s: a contradiction.", s.name(d), s.at(d.begin), span(d.begin-c.end), s.value(v)))
-	text := fmt.Sprintf("%s began %s after %s had finished%s.", s.name(d), span(d.begin-c.end), s.name(c), why)
+		fmt.Sprintf("%s began at %s, %s later, and found %s: a contradiction.", s.name(d), s.at(d.begin), words.Span(d.begin-c.end), s.value(v)))
+	text := fmt.Sprintf("%s began %s after %s had finished%s.", s.name(d), words.Span(d.begin-c.end), s.name(c), why)
 	return s.finding(ruleStale, text, proof, s.withWriters(append(order, c, d), v, w)...)
 }
 
@@ -85,7 +89,7 @@ func (s *story) replaced() *Finding {
 		if x.reads != v {
 			rule = ruleBeforeWrite
 		}
-		text := fmt.Sprintf("%s began %s after %s had finished", s.name(x), span(x.begin-y.end), s.name(y))
+		text := fmt.Sprintf("%s began %s after %s had finished", s.name(x), words.Span(x.begin-y.end), s.name(y))
 		if !y.is(link) {
 			text += "; " + came
 		}
@@ -94,7 +98,7 @@ func (s *story) replaced() *Finding {
 				s.origin(v),
 				came + ", so from then on it was not " + s.value(v) + " again.",
 				fmt.Sprintf("%s finished at %s: by then that had happened.", s.name(y), s.at(y.end)),
-				fmt.Sprintf("%s began at %s, %s later, and touched %s: a contradiction.", s.name(x), s.at(x.begin), span(x.begin-y.end), s.value(v)),
+				fmt.Sprintf("%s began at %s, %s later, and touched %s: a contradiction.", s.name(x), s.at(x.begin), words.Span(x.begin-y.end), s.value(v)),
 			}, s.withWriters([]call{x, y, link}, v, w)...)
 	})
 }
@@ -174,7 +178,7 @@ func (s *story) past(u, v, w value, about []call) *Finding {
 	if d.writes == none {
 		f.Rule = ruleStale
 		f.Text = fmt.Sprintf("%s began %s after %s had finished; %s, and %s. Either this read is stale, or the update to %s was lost.",
-			s.name(d), span(d.begin-c.end), s.name(c), why, came, s.value(w))
+			s.name(d), words.Span(d.begin-c.end), s.name(c), why, came, s.value(w))
 	}
 	return f
 }
