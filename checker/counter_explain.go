@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"ordeal/history"
 	"ordeal/internal/words"
@@ -25,11 +24,7 @@ func (p *counterProblem) Explain(ops []*history.Op) Finding {
 	if len(p.calls) > storyMax || !p.grows() {
 		return s.other()
 	}
-	var begins, ends []time.Duration
-	for _, c := range s.calls {
-		begins, ends = append(begins, c.begin), append(ends, c.end)
-	}
-	s.digits = precision(begins, ends)
+	s.digits = precisionOf(s.calls)
 	l := newLadder(p)
 	pair, found := l.conflict()
 	switch {
@@ -192,7 +187,7 @@ func listed3(names []string) string {
 
 // other is for what has no name, as in a counter that does not only grow.
 func (s *counterStory) other() Finding {
-	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)), nil, s.calls...)
+	return s.finding(ruleOther, noOrder(len(s.calls)), nil, s.calls...)
 }
 
 // finding makes a Finding with the calls told of as its witnesses.

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"ordeal/history"
 	"ordeal/internal/words"
@@ -29,11 +28,7 @@ func (p *registerProblem) Explain(ops []*history.Op) Finding {
 	if len(p.calls) > storyMax {
 		return *s.tooLong()
 	}
-	var begins, ends []time.Duration
-	for _, c := range s.calls {
-		begins, ends = append(begins, c.begin), append(ends, c.end)
-	}
-	s.digits = precision(begins, ends)
+	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func() *Finding{
 		s.absurd, s.phantom, s.readBeforeWrite, s.lostUpdate, s.stale, s.replaced, s.wentPast, s.interleaved,
 	} {
@@ -243,14 +238,13 @@ func (s *story) withWriters(calls []call, values ...value) []call {
 
 // other is for everything that has no name.
 func (s *story) other() *Finding {
-	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)),
+	return s.finding(ruleOther, noOrder(len(s.calls)),
 		everyOrder(s.teller, s.calls), s.calls...)
 }
 
 // tooLong is for a core that nobody would read.
 func (s *story) tooLong() *Finding {
-	return s.finding(ruleOther, fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.",
-		len(s.calls)), nil, s.calls...)
+	return s.finding(ruleOther, noOrderOfMany(len(s.calls)), nil, s.calls...)
 }
 
 // finding makes a Finding of the story, with proof steps numbered. Its witnesses are the whole story

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"ordeal/history"
 	"ordeal/internal/words"
@@ -26,14 +25,9 @@ func (p *listProblem) Explain(ops []*history.Op) Finding {
 	s := &listStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls), appends: p.appends()}
 	slices.SortStableFunc(s.calls, func(a, b listCall) int { return cmp.Compare(a.begin, b.begin) })
 	if len(s.calls) > storyMax {
-		return s.finding(ruleOther, fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.",
-			len(s.calls)), nil, s.calls...)
+		return s.finding(ruleOther, noOrderOfMany(len(s.calls)), nil, s.calls...)
 	}
-	var begins, ends []time.Duration
-	for _, c := range s.calls {
-		begins, ends = append(begins, c.begin), append(ends, c.end)
-	}
-	s.digits = precision(begins, ends)
+	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func() (Finding, bool){
 		s.strange, s.phantom, s.duplicate, s.lost, s.stale, s.forked, s.reordered, s.overtaken,
 	} {
@@ -271,7 +265,7 @@ func (s *listStory) overtaken() (Finding, bool) {
 
 // other is for what has no name, as happens if elements were appended more than once.
 func (s *listStory) other() Finding {
-	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)),
+	return s.finding(ruleOther, noOrder(len(s.calls)),
 		[]string{"Every order of these that keeps to their times was tried; in none does each operation find what it found."}, s.calls...)
 }
 

@@ -25,15 +25,10 @@ const (
 func (p *lockProblem) Explain(ops []*history.Op) Finding {
 	s := &lockStory{teller: newTeller(ops), calls: slices.Clone(p.calls)}
 	if len(s.calls) > storyMax {
-		return s.finding(ruleOther, fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.",
-			len(s.calls)))
+		return s.finding(ruleOther, noOrderOfMany(len(s.calls)))
 	}
 	slices.SortStableFunc(s.calls, func(a, b lockCall) int { return cmp.Compare(a.begin, b.begin) })
-	var begins, ends []time.Duration
-	for _, c := range s.calls {
-		begins, ends = append(begins, c.begin), append(ends, c.end)
-	}
-	s.digits = precision(begins, ends)
+	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func(a, b lockCall) (Finding, bool){s.absurd, s.twice, s.nowhere, s.tooEarly, s.goneBack, s.byTwo, s.foundFree} {
 		if f, ok := s.pair(rule); ok {
 			return f
@@ -42,7 +37,7 @@ func (p *lockProblem) Explain(ops []*history.Op) Finding {
 	if f, ok := s.tooFew(); ok {
 		return f
 	}
-	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)), everyOrder(s.teller, s.calls)...)
+	return s.finding(ruleOther, noOrder(len(s.calls)), everyOrder(s.teller, s.calls)...)
 }
 
 // lockStory is a problem of a lock without a legal order, about to be told.

@@ -2,15 +2,12 @@ package checker
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 
 	"ordeal/history"
-	"ordeal/internal/words"
 )
 
 // plainProblem is the Problem of a model that has no engine of its own: the search decides.
@@ -55,15 +52,12 @@ func (p *plainProblem[C, P, S]) Weaken(i int) (Problem, bool) {
 // Explain implements Problem.
 func (p *plainProblem[C, P, S]) Explain(ops []*history.Op) Finding {
 	t := newTeller(ops)
-	f := Finding{Key: t.key, Rule: ruleOther, Text: fmt.Sprintf("no order of these %s explains what was seen.", words.Count(len(p.calls), "operation"))}
-	var begins, ends []time.Duration
+	f := Finding{Key: t.key, Rule: ruleOther, Text: noOrder(len(p.calls))}
 	for i := range p.calls {
-		at := P(&p.calls[i]).when()
-		f.Ops = append(f.Ops, int(at.index))
-		begins, ends = append(begins, at.begin), append(ends, at.end)
+		f.Ops = append(f.Ops, int(P(&p.calls[i]).when().index))
 	}
 	if len(p.calls) <= storyMax {
-		t.digits = precision(begins, ends)
+		t.digits = precisionOf[C, P](p.calls)
 		f.Proof = everyOrder[C, P](t, p.calls)
 	}
 	t.sortOps(&f)

@@ -24,17 +24,12 @@ const (
 func (p *queueProblem) Explain(ops []*history.Op) Finding {
 	s := &queueStory{fifo: newFIFO(p), teller: newTeller(ops), about: p.calls}
 	if len(p.calls) > storyMax {
-		return s.finding(ruleOther, fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.",
-			len(p.calls)))
+		return s.finding(ruleOther, noOrderOfMany(len(p.calls)))
 	}
-	var begins, ends []time.Duration
-	for _, c := range p.calls {
-		begins, ends = append(begins, c.begin), append(ends, c.end)
-	}
-	s.digits = precision(begins, ends)
+	s.digits = precisionOf(p.calls)
 	b := s.breach()
 	if b == nil {
-		return s.finding(ruleOther, fmt.Sprintf("no order of these %s explains what was seen.", words.Count(len(p.calls), "operation")),
+		return s.finding(ruleOther, noOrder(len(p.calls)),
 			everyOrder(s.teller, p.calls)...)
 	}
 	s.about = s.part(b).calls

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"ordeal/history"
 	"ordeal/internal/words"
@@ -23,21 +22,16 @@ const (
 func (p *setProblem) Explain(ops []*history.Op) Finding {
 	s := &setStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls)}
 	if len(s.calls) > storyMax {
-		return s.finding(ruleOther, fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.",
-			len(s.calls)), nil)
+		return s.finding(ruleOther, noOrderOfMany(len(s.calls)), nil)
 	}
 	slices.SortStableFunc(s.calls, func(a, b setCall) int { return cmp.Compare(a.begin, b.begin) })
-	var begins, ends []time.Duration
-	for _, c := range s.calls {
-		begins, ends = append(begins, c.begin), append(ends, c.end)
-	}
-	s.digits = precision(begins, ends)
+	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func() (Finding, bool){s.alone, s.early, s.lost, s.disagree, s.passedOver} {
 		if f, ok := rule(); ok {
 			return f
 		}
 	}
-	return s.finding(ruleOther, fmt.Sprintf("no order of these %d operations explains what was seen.", len(s.calls)), everyOrder(s.teller, s.calls))
+	return s.finding(ruleOther, noOrder(len(s.calls)), everyOrder(s.teller, s.calls))
 }
 
 // setStory is a problem of a set without a legal order, about to be told.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // name is how sentences call an operation: "get 5 by p7 via n3".
@@ -61,6 +62,26 @@ func everyOrder[C any, P timed[C]](t teller, calls []C) []string {
 		proof = append(proof, fmt.Sprintf("%s began at %s and %s.", t.nameOf(c.index), t.at(c.begin), end))
 	}
 	return append(proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
+}
+
+// precisionOf is the precision of the times of calls.
+func precisionOf[C any, P timed[C]](calls []C) int {
+	var begins, ends []time.Duration
+	for i := range calls {
+		c := P(&calls[i]).when()
+		begins, ends = append(begins, c.begin), append(ends, c.end)
+	}
+	return precision(begins, ends)
+}
+
+// noOrder is the sentence of n operations that break no rule that has a name.
+func noOrder(n int) string {
+	return fmt.Sprintf("no order of these %s explains what was seen.", words.Count(n, "operation"))
+}
+
+// noOrderOfMany is the sentence of so many operations that nobody would read them.
+func noOrderOfMany(n int) string {
+	return fmt.Sprintf("no order of %d operations explains what was seen, and there was no time to find fewer that show it.", n)
 }
 
 // precision is the number of decimals at which no two moments look the same.
