@@ -11,10 +11,11 @@
 //
 //   - [Valid]: every key has such an order. It was written out, and code that knows nothing of how it was found carried it out:
 //     each operation that must have happened is there once, each answer is the model's, none comes too late.
-//   - [Invalid]: some key has none. Its [Finding] is a small part of the history that has none either: the shortest prefix,
-//     then few of its values, then few of their operations. A value is left out with all that wrote and found it, never a
-//     write alone, so nobody is convicted because a witness was cut. Porcupine confirms the part; a rule is named,
-//     and its proof told, only if these operations show it by themselves.
+//   - [Invalid]: some key has none. Its [Finding] is a part of the history that has none either, as small and as early as the
+//     time for witnesses allows: a short prefix, then few of its values, then few of their operations. A value is left out
+//     with all that wrote and found it, never a write alone, so nobody is convicted because a witness was cut. Porcupine is
+//     asked about parts of up to 64 operations; a larger one, or one that it cannot decide in that time, stands on the
+//     engine's word alone. A rule is named, and its proof told, only if these operations show it by themselves.
 //   - [Unknown]: the budget was spent, an operation cannot be read, or nothing succeeded. The reason says which key, how large it
 //     is, what was spent, and what about its operations kept the quicker engines from deciding it: without that they would have.
 //
@@ -23,7 +24,8 @@
 //
 // # Engines
 //
-// A key is decided by the first engine that covers its operations. All but the search take O(n log n) or less.
+// A key is decided by the first engine that covers its operations. All but the search sort and scan, and do not look at the
+// clock; what only hostile histories have, such as long chains of cas of unknown outcome, may take them longer.
 //
 //   - version order (register, kv): the system told a revision with every answer. The order by revision is tried; it can prove a
 //     key legal, never illegal, so a system that lies about revisions is not believed.

@@ -28,9 +28,9 @@ const (
 // revision has the same value. A cas has a higher one than what it replaced; that is judged of values that were written
 // once. A delete is held to less: of a key that is absent it may change nothing, and then it makes no revision.
 //
-// What carries no revision (0), or one above 2^32-2, is not asked: it is of an absent key, or of a system that has none. So a history without
-// revisions is Valid, and Engine says that there was nothing to compare. The history must be of a system, or of a mode of
-// reading, that promises linearizability; see Sessions for others.
+// What carries no revision (0) is not asked: it is of an absent key, or of a system that has none. Nor is one above 2^32-2,
+// for which there is no room. So a history without revisions is Valid, and Engine says that there was nothing to compare.
+// The history must be of a system, or of a mode of reading, that promises linearizability; see Sessions for others.
 //
 // O(n log n). A key makes a finding for each rule, of its first breach.
 func Versions() Checker { return versions{} }
