@@ -18,7 +18,7 @@ type liar struct {
 }
 
 func (l *liar) Engines() []Engine {
-	return []Engine{{"liar", func(context.Context, int64) Answer { return l.answer }}}
+	return []Engine{{Name: "liar", Decide: func(context.Context, int64) Answer { return l.answer }}}
 }
 
 // An engine that is wrong is found out: by the replay of its order, by Porcupine beside it, by Porcupine on its core.

@@ -127,7 +127,7 @@ func (p *counterProblem) Replay(order []int32) error { return replay(p.calls, p.
 
 // Engines implements Problem.
 func (p *counterProblem) Engines() []Engine {
-	return []Engine{{"counter ladder", p.climbed}, {"search", func(ctx context.Context, memory int64) Answer {
+	return []Engine{{Name: "counter ladder", Decide: p.climbed}, {Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
 		order, r := wgl(ctx, p.calls, p.machine(), memory)
 		return Answer{Result: r, Order: order}
 	}}}

@@ -27,7 +27,11 @@ const (
 type Engine struct {
 	Name   string
 	Decide func(ctx context.Context, memory int64) Answer
+	Holds  int64 // bytes that it holds for the problem whatever it finds
 }
+
+// expired tells whether ctx is done; it looks every 65,536th step.
+func expired(ctx context.Context, step int) bool { return step&0xffff == 0 && ctx.Err() != nil }
 
 // Answer is what an engine says.
 type Answer struct {
@@ -48,7 +52,10 @@ type decision struct {
 // and what it calls legal is replayed: an order that does not hold is an error.
 func decide(ctx context.Context, p Problem, memory int64) (d decision, err error) {
 	for _, e := range p.Engines() {
-		a := e.Decide(ctx, memory)
+		a := Answer{Result: outOfMemory}
+		if e.Holds <= memory {
+			a = e.Decide(ctx, memory)
+		}
 		if a.Result == unfit {
 			d.unfit = append(d.unfit, fmt.Sprintf("%s: %s", e.Name, a.Why))
 			continue

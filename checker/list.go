@@ -109,7 +109,7 @@ func (p *listProblem) Operations() []porcupine.Operation { return porcupineOps(p
 
 // Engines implements Problem.
 func (p *listProblem) Engines() []Engine {
-	return []Engine{{"list order", p.ordered}, {"search", p.searched}}
+	return []Engine{{Name: "list order", Decide: p.ordered}, {Name: "search", Decide: p.searched}}
 }
 
 func (p *listProblem) with(calls []listCall) *listProblem {

@@ -15,7 +15,7 @@ func newLockProblem(calls []lockCall) *lockProblem {
 }
 
 // Engines implements Problem: the one decides every lock.
-func (p *lockProblem) Engines() []Engine { return []Engine{{"fencing", p.fenced}} }
+func (p *lockProblem) Engines() []Engine { return []Engine{{Name: "fencing", Decide: p.fenced}} }
 
 // about is the token under which the lock was held when c was carried out, as far as its answer tells: 0 for an acquire of
 // unknown outcome, and for a release that found the lock free.

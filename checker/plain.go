@@ -29,7 +29,7 @@ func (p *plainProblem[C, P, S]) Replay(order []int32) error { return replay[C, P
 
 // Engines implements Problem.
 func (p *plainProblem[C, P, S]) Engines() []Engine {
-	return []Engine{{"search", func(ctx context.Context, memory int64) Answer {
+	return []Engine{{Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
 		order, r := wgl[C, P](ctx, p.calls, p.m, memory)
 		return Answer{Result: r, Order: order}
 	}}}

@@ -110,7 +110,7 @@ func (p *queueProblem) Replay(order []int32) error {
 
 // Engines implements Problem.
 func (p *queueProblem) Engines() []Engine {
-	return []Engine{{"queue order", p.ordered}, {"search", p.searched}}
+	return []Engine{{Name: "queue order", Decide: p.ordered}, {Name: "search", Decide: p.searched}}
 }
 
 // Groups implements Problem: a group is an element, with all that put it in or took it out.

@@ -154,7 +154,11 @@ func (p *registerProblem) Replay(order []int32) error { return replay(p.calls, r
 
 // Engines implements Problem.
 func (p *registerProblem) Engines() []Engine {
-	return []Engine{{"version order", p.versioned}, {"zones", p.zoned}, {"search", p.searched}}
+	return []Engine{
+		{Name: "version order", Decide: p.versioned},
+		{Name: "zones", Decide: p.zoned},
+		{Name: "search", Decide: p.searched},
+	}
 }
 
 // with is a problem of calls of p. If it is much smaller, it gets numbers of its own for its values, since whatever

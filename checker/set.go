@@ -81,7 +81,9 @@ func newSetProblem(calls []setCall, values []json.RawMessage) *setProblem {
 }
 
 // Engines implements Problem: the one decides every set.
-func (p *setProblem) Engines() []Engine { return []Engine{{"inclusion order", p.included}} }
+func (p *setProblem) Engines() []Engine {
+	return []Engine{{Name: "inclusion order", Decide: p.included}}
+}
 
 // Groups implements Problem: a group is an element.
 func (p *setProblem) Groups() int {
