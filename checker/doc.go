@@ -29,9 +29,10 @@
 //
 //   - version order (register, kv): the system told a revision with every answer. The order by revision is tried; it can prove a
 //     key legal, never illegal, so a system that lies about revisions is not believed.
-//   - zones (register, kv): each value that somebody found was written once; chains of cas, unknown outcomes. After
+//   - zones (register, kv, text): each value that somebody found was written once; chains of cas, unknown outcomes. After
 //     Gibbons & Korach, SIAM J. Comput. 26(4), 1997, and Golab, Li & Shah, PODC 2011. A failed cas that does not
-//     tell what it found is fitted in afterwards, if there is room.
+//     tell what it found is fitted in afterwards, if there is room. A text becomes such a register if what was written and
+//     appended cannot be confused in what was read: an append is a cas from what stands before it to that and more.
 //   - list order (list): each element was appended once. The longest read is the order.
 //   - counter ladder (counter): every add is above zero and answers with the sum. Each answer is a rung.
 //   - queue order (queue): each element that came out went in once. Any two elements keep their order, and what was found empty can

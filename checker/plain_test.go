@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,7 +36,7 @@ func toys() map[string]struct {
 		answer func(g *toy, op *history.Op, happens bool)
 	}{
 		"queue": {Queue(), (*toy).queue}, "set": {Set(), (*toy).set}, "lock": {Lock(), (*toy).lock},
-		"bank": {Bank(), (*toy).bankOp}, "text": {Text(), (*toy).textOp},
+		"bank": {Bank(), (*toy).bankOp}, "text": {Text(), (*toy).textOp}, "text of few": {Text(), (*toy).textOfFew},
 	}
 }
 
@@ -125,7 +126,29 @@ func (g *toy) bankOp(op *history.Op, happens bool) {
 	}
 }
 
+// textOp makes elements that mostly differ, and none begins with another.
 func (g *toy) textOp(op *history.Op, happens bool) {
+	g.fresh++
+	element := fmt.Sprintf("%d;", max(1, g.fresh-g.r.IntN(8)/7))
+	quoted := func(text string) json.RawMessage { return json.RawMessage(strconv.Quote(text)) }
+	op.F, op.Input = "append", quoted(element)
+	switch kind := g.r.IntN(8); {
+	case kind < 4:
+		shown := strings.SplitAfter(g.text, ";")
+		if n := len(shown); g.one(8) {
+			shown[g.r.IntN(n)], shown[g.r.IntN(n)] = shown[g.r.IntN(n)], shown[g.r.IntN(n)]
+		}
+		op.F, op.Input, op.Output = "read", nil, quoted(strings.Join(shown, ""))
+	case kind == 7 && happens:
+		g.text, op.F = element, "write"
+	case kind == 7:
+		op.F = "write"
+	case happens:
+		g.text += element
+	}
+}
+
+func (g *toy) textOfFew(op *history.Op, happens bool) {
 	old := g.text
 	switch g.r.IntN(4) {
 	case 0, 1:

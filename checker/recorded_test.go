@@ -138,6 +138,11 @@ func TestRecordedLogs(t *testing.T) {
 		v := register.Check(context.Background(), readOps(t, etcdLog(dir, n)))
 		require.Equal(t, want, v.Status, "etcd_%03d: %s", n, v.Reason)
 	}
+	for _, log := range kvLogs {
+		v := Linearizable(Text(), Budget{}).Check(context.Background(), readOps(t, filepath.Join(dir, "kv", log.name+".txt")))
+		require.Equal(t, log.status, v.Status, "%s: %s", log.name, v.Reason)
+		require.NoError(t, v.Broken, log.name)
+	}
 }
 
 // BenchmarkRecordedEtcdLogs judges the logs of the etcd test, all in one iteration.

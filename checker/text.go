@@ -7,22 +7,29 @@ import (
 )
 
 // Text is a key that holds a string, which is written, appended to and read. It begins empty, and absent is
-// empty. Porcupine's recorded kv logs are of such keys.
+// empty. Porcupine's recorded kv logs are of such keys, and so are those of many a course on distributed systems.
 //
 //   - write, append: a string. One of unknown outcome took effect at some time after its call, or never.
 //   - read: the string, or null. One without an answer says nothing.
+//
+// If what is written and appended cannot be confused in what is read, a text is as quick to decide as a register:
+// see textProblem.
 func Text() Model { return Model{Name: "text", Parse: parseText} }
 
 // textCall is a write, an append or a read.
 type textCall struct {
 	interval
-	f    string
-	text string
+	f       string
+	text    string
+	element value   // of a write or append; none for a read
+	shows   []value // of a read: the elements that its text is made of
 }
+
+func (c *textCall) reads() bool { return c.f == "read" }
 
 func parseText(ops []*history.Op) (Problem, error) {
 	calls, err := parseCalls(ops, func(op *history.Op) (c textCall, keep bool, reason string) {
-		c = textCall{interval: intervalOf(op), f: op.F}
+		c = textCall{interval: intervalOf(op), f: op.F, element: none}
 		raw := op.Input
 		switch op.F {
 		case "write", "append":
@@ -40,7 +47,11 @@ func parseText(ops []*history.Op) (Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &plainProblem[textCall, *textCall, string]{calls: calls, m: text()}, nil
+	p := plainProblem[textCall, *textCall, string]{calls: calls, m: text()}
+	if elements, ok := elementsOf(calls); ok {
+		return &textProblem{plainProblem: p, elements: elements}, nil
+	}
+	return &p, nil
 }
 
 // text is the sequential specification.
@@ -58,7 +69,7 @@ func text() machine[textCall, string] {
 		},
 		equal: func(a, b string) bool { return a == b },
 		hash:  textHash[string],
-		reads: func(c *textCall) bool { return c.f == "read" },
+		reads: (*textCall).reads,
 	}
 }
 

@@ -1,0 +1,285 @@
+package checker
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"ordeal/history"
+	"ordeal/internal/words"
+)
+
+// Explain implements Problem. As of a list, the elements that were left out of p are left out of its reads; those that are
+// in it are all there.
+func (p *textProblem) Explain(ops []*history.Op) Finding {
+	if len(p.calls) > storyMax {
+		return p.plainProblem.Explain(ops)
+	}
+	s := &textStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls), makers: map[value][]textCall{}}
+	slices.SortStableFunc(s.calls, func(a, b textCall) int { return cmp.Compare(a.begin, b.begin) })
+	for _, c := range s.calls {
+		if c.element != none {
+			s.makers[c.element] = append(s.makers[c.element], c)
+		}
+	}
+	s.digits = precisionOf(s.calls)
+	for _, rule := range [...]func() (Finding, bool){s.phantom, s.duplicate, s.lost, s.passed, s.reordered, s.forked, s.written} {
+		if f, ok := rule(); ok {
+			return f
+		}
+	}
+	return p.plainProblem.Explain(ops)
+}
+
+// textStory is a problem of a text without a legal order, about to be told.
+type textStory struct {
+	teller
+	problem *textProblem
+	calls   []textCall
+	makers  map[value][]textCall // by element
+}
+
+func (s *textStory) name(c textCall) string { return s.nameOf(c.index) }
+
+func (s *textStory) label(v value) string { return history.ValueLabel(s.raw(v)) }
+
+func (s *textStory) raw(v value) json.RawMessage {
+	raw, _ := json.Marshal(s.problem.elements[v]) // a string always can be
+	return raw
+}
+
+// once tells whether v was made once.
+func (s *textStory) once(v value) bool { return len(s.makers[v]) == 1 }
+
+// writtenAs is what a read's text was written as before the appends, or none if it is the text of the beginning; it is not ok
+// if nobody knows, because that was made several times or never.
+func (s *textStory) writtenAs(r textCall) (v value, ok bool) {
+	switch {
+	case !r.reads():
+		return none, false
+	case len(r.shows) == 0:
+		return none, true
+	case !s.once(r.shows[0]):
+		return none, false
+	case s.makers[r.shows[0]][0].f == "write":
+		return r.shows[0], true
+	default:
+		return none, true
+	}
+}
+
+// pairs calls rule for each two reads of one text: that was written once, or that of the beginning.
+func (s *textStory) pairs(rule func(r, q textCall) (Finding, bool)) (Finding, bool) {
+	for _, r := range s.calls {
+		for _, q := range s.calls {
+			v, ok1 := s.writtenAs(r)
+			w, ok2 := s.writtenAs(q)
+			if !ok1 || !ok2 || v != w || r.index == q.index {
+				continue
+			}
+			if f, ok := rule(r, q); ok {
+				return f, true
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+// phantom: an element is shown that no call of the story makes, or before its only maker began.
+func (s *textStory) phantom() (Finding, bool) {
+	for _, r := range s.calls {
+		for _, v := range r.shows {
+			if made := s.makers[v]; len(made) == 1 && made[0].begin > r.end {
+				return s.early(r, v, s.op(made[0].index)), true
+			} else if len(made) > 0 {
+				continue
+			}
+			shows := fmt.Sprintf("%s shows %s", s.name(r), s.label(v))
+			switch refused, other := s.otherMakers(v); {
+			case other != nil && other.Call > r.end:
+				return s.early(r, v, other), true
+			case other != nil: // the story has lost it, so it shows nothing
+			case refused != nil:
+				f := s.finding(rulePhantom, fmt.Sprintf("%s, but %s was answered as not applied.", shows, nameOp(refused)), nil, r)
+				f.Ops = append(f.Ops, refused.Index)
+				s.sortOps(&f)
+				return f, true
+			default:
+				return s.finding(rulePhantom, fmt.Sprintf("%s; nobody ever wrote or appended that.", shows), nil, r), true
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+func (s *textStory) early(r textCall, v value, maker *history.Op) Finding {
+	f := s.finding(ruleBeforeWrite, fmt.Sprintf("%s shows %s and had finished %s before %s began.",
+		s.name(r), s.label(v), words.Span(maker.Call-r.end), nameOp(maker)), nil, r)
+	f.Ops = append(f.Ops, maker.Index)
+	s.sortOps(&f)
+	return f
+}
+
+// otherMakers looks through all operations of the key for the first that made v: one that was refused, and one that was not.
+func (s *textStory) otherMakers(v value) (refused, other *history.Op) {
+	want, _ := canonical(s.raw(v))
+	for _, op := range s.ops {
+		if got, ok := canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
+			continue
+		}
+		first := &other
+		if op.Type == history.Fail {
+			first = &refused
+		}
+		if *first == nil {
+			*first = op
+		}
+	}
+	return refused, other
+}
+
+func (s *textStory) duplicate() (Finding, bool) {
+	for _, r := range s.calls {
+		for i, v := range r.shows {
+			if slices.Contains(r.shows[:i], v) && s.once(v) {
+				maker := s.makers[v][0]
+				return s.finding(ruleDuplicate, fmt.Sprintf("%s shows %s twice, though it was made once, by %s.",
+					s.name(r), s.label(v), s.name(maker)), nil, r, maker), true
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+// lost: an element is shown by one read and not by another of the same text, that began when it surely was there.
+func (s *textStory) lost() (Finding, bool) {
+	return s.pairs(func(r, q textCall) (Finding, bool) {
+		for _, v := range r.shows {
+			if slices.Contains(q.shows, v) || !s.once(v) {
+				continue
+			}
+			sure, rule := r, ruleStale
+			if maker := s.makers[v][0]; maker.end < sure.end {
+				sure, rule = maker, ruleLostAppend
+			}
+			if sure.end >= q.begin {
+				continue
+			}
+			return s.finding(rule, fmt.Sprintf("%s began %s after %s had finished, and does not show %s.",
+				s.name(q), words.Span(q.begin-sure.end), s.name(sure), s.label(v)),
+				[]string{
+					fmt.Sprintf("%s was made once, by %s, and %s shows it.", s.label(v), s.name(s.makers[v][0]), s.name(r)),
+					fmt.Sprintf("%s finished at %s, so it was there by then.", s.name(sure), s.at(sure.end)),
+					fmt.Sprintf("%s began at %s and reads the same text, of which nothing takes away, without it.", s.name(q), s.at(q.begin)),
+				}, sure, r, q, s.makers[v][0]), true
+		}
+		return Finding{}, false
+	})
+}
+
+// passed: an append had finished when a read began, or something that the read shows, and the read does not show it. The
+// text was there before the append, and nothing takes away of it.
+func (s *textStory) passed() (Finding, bool) {
+	for _, q := range s.calls {
+		v, ok := s.writtenAs(q)
+		if !ok {
+			continue
+		}
+		for _, a := range s.calls {
+			if a.f != "append" || !s.once(a.element) || slices.Contains(q.shows, a.element) || v != none && s.makers[v][0].end >= a.begin {
+				continue
+			}
+			proof := []string{"The text is that of the beginning, before any was written."}
+			if v != none {
+				proof[0] = fmt.Sprintf("%s was written once, by %s, which had finished before %s began.", s.label(v), s.name(s.makers[v][0]), s.name(a))
+			}
+			proof = append(proof, "Nothing takes away of a text until it is written anew.")
+			if a.end < q.begin {
+				return s.finding(ruleLostAppend, fmt.Sprintf("%s began %s after %s had finished, and does not show %s.",
+					s.name(q), words.Span(q.begin-a.end), s.name(a), s.label(a.element)), proof, a, q), true
+			}
+			for _, shown := range q.shows {
+				if s.once(shown) && a.end < s.makers[shown][0].begin {
+					b := s.makers[shown][0]
+					return s.finding(ruleLostAppend, fmt.Sprintf("%s shows %s without %s, but %s had finished %s before %s began.",
+						s.name(q), s.label(shown), s.label(a.element), s.name(a), words.Span(b.begin-a.end), s.name(b)), proof, a, b, q), true
+				}
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+// reordered: an append had finished before another began, and a read shows them the other way round.
+func (s *textStory) reordered() (Finding, bool) {
+	for _, r := range s.calls {
+		for i, v := range r.shows {
+			for _, w := range r.shows[:i] {
+				if !s.once(v) || !s.once(w) || s.makers[v][0].end >= s.makers[w][0].begin {
+					continue
+				}
+				a, b := s.makers[v][0], s.makers[w][0]
+				return s.finding(ruleReordered, fmt.Sprintf("%s had finished %s before %s began, but %s shows %s before %s.",
+					s.name(a), words.Span(b.begin-a.end), s.name(b), s.name(r), s.label(w), s.label(v)), nil, a, b, r), true
+			}
+		}
+	}
+	return Finding{}, false
+}
+
+// forked: two reads of the same text go on differently.
+func (s *textStory) forked() (Finding, bool) {
+	return s.pairs(func(r, q textCall) (Finding, bool) {
+		i := 0
+		for i < min(len(r.shows), len(q.shows)) && r.shows[i] == q.shows[i] {
+			i++
+		}
+		if i == min(len(r.shows), len(q.shows)) {
+			return Finding{}, false
+		}
+		return s.finding(ruleForked, fmt.Sprintf("%s shows %s where %s shows %s.", s.name(r), s.label(r.shows[i]), s.name(q), s.label(q.shows[i])),
+			[]string{"A text only grows at its end, until it is written anew, so of two reads of it one shows the beginning of what the other shows. Neither does."}, r, q), true
+	})
+}
+
+// written: what the reads' texts were written as breaks a rule of registers already.
+func (s *textStory) written() (Finding, bool) {
+	p := &registerProblem{values: []json.RawMessage{nil}}
+	for v := range s.problem.elements {
+		p.values = append(p.values, s.raw(value(v)))
+	}
+	for _, c := range s.calls {
+		r := call{interval: c.interval, reads: none, writes: none, refused: none}
+		switch v, ok := s.writtenAs(c); {
+		case c.f == "write":
+			r.writes = c.element + 1
+		case ok:
+			r.reads = v + 1
+		default:
+			continue
+		}
+		p.calls = append(p.calls, r)
+	}
+	if len(p.calls) == 0 {
+		return Finding{}, false
+	}
+	f := p.Explain(s.ops)
+	return f, f.Rule != ruleOther
+}
+
+// finding makes a Finding whose witnesses are the whole story, for it was confirmed as a whole, if that is short; else
+// those that the rule is about.
+func (s *textStory) finding(rule, text string, proof []string, about ...textCall) Finding {
+	const short = 12
+	if len(s.calls) <= short {
+		about = append(about, s.calls...)
+	}
+	f := Finding{Key: s.key, Rule: rule, Text: text, Proof: proof}
+	for _, c := range about {
+		f.Ops = append(f.Ops, int(c.index))
+	}
+	s.sortOps(&f)
+	return f
+}
