@@ -22,8 +22,8 @@ func textHistory(t *testing.T, lines string) []history.Op {
 		fields := strings.Fields(line)
 		from, to, _ := strings.Cut(fields[0], "-")
 		op := history.Op{Index: i, Process: i, Key: "k", F: fields[1], Type: history.OK}
-		if refused := strings.TrimSuffix(to, "!"); refused != to {
-			op.Type, to = history.Fail, refused
+		if ended, refused := strings.CutSuffix(to, "!"); refused {
+			op.Type, to = history.Fail, ended
 		}
 		var err error
 		op.Call, err = time.ParseDuration(from + "s")
