@@ -26,7 +26,8 @@ type lockCall struct {
 	token   uint64 // of a grant, or of who holds the lock; 0 if there is none
 }
 
-// lockState is what a lock is. The token is 0 while the lock is held by a grant whose token nobody knows.
+// lockState is what a lock is. The token is 0 while the lock is held by a grant whose token nobody knows; whoever finds
+// the lock held under one, or gives one back, tells.
 type lockState struct {
 	held        bool
 	token, last uint64 // last is the highest token known so far
@@ -76,17 +77,19 @@ func token(raw json.RawMessage) uint64 {
 func lock() machine[lockCall, lockState] {
 	return machine[lockCall, lockState]{
 		step: func(s lockState, c *lockCall) (lockState, bool) {
+			under := func(token uint64) bool { return s.held && (s.token == token || s.token == 0 && token > s.last) }
 			switch {
 			case c.refused && c.token > 0: // somebody else holds it, under this token
-				unknown := s.token == 0 && c.token > s.last
-				return lockState{true, c.token, max(s.last, c.token)}, s.held && c.release != c.token && (s.token == c.token || unknown)
+				return lockState{true, c.token, max(s.last, c.token)}, c.release != c.token && under(c.token)
 			case c.refused:
 				return s, !s.held
-			case c.release > 0:
+			case c.release > 0 && !c.maybe:
+				return lockState{last: max(s.last, c.release)}, under(c.release)
+			case c.release > 0: // if nobody but this tells the token of a grant, then that may as well not have happened
 				if s.held && s.token == c.release {
 					return lockState{last: s.last}, true
 				}
-				return s, c.maybe
+				return s, true
 			case c.maybe:
 				if s.held {
 					return s, true

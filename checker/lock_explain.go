@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"ordeal/history"
@@ -20,16 +22,21 @@ const (
 	ruleFoundFree     = "found free while held"
 )
 
-// Explain implements Problem. A rule is named only if the calls of p show it by themselves; a token that is in p has its
-// grant there, if it was answered, and its release.
+// Explain implements Problem. A rule is named only if the calls of p show it by themselves, and are told as they were
+// answered in the end. What nobody did is asked of all operations.
 func (p *lockProblem) Explain(ops []*history.Op) Finding {
 	s := &lockStory{teller: newTeller(ops), calls: slices.Clone(p.calls)}
+	for i, c := range s.calls {
+		if op := s.op(c.index); c.maybe && op.Type == history.OK {
+			s.calls[i], _, _ = readLock(op)
+		}
+	}
 	if len(s.calls) > storyMax {
 		return s.finding(ruleOther, noOrderOfMany(len(s.calls)))
 	}
 	slices.SortStableFunc(s.calls, func(a, b lockCall) int { return cmp.Compare(a.begin, b.begin) })
 	s.digits = precisionOf(s.calls)
-	for _, rule := range [...]func(a, b lockCall) (Finding, bool){s.absurd, s.twice, s.nowhere, s.tooEarly, s.goneBack, s.byTwo, s.foundFree} {
+	for _, rule := range [...]func(a, b lockCall) (Finding, bool){s.absurd, s.twice, s.nowhere, s.returned, s.goneBack, s.byTwo, s.endedLate, s.foundFree} {
 		if f, ok := s.pair(rule); ok {
 			return f
 		}
@@ -68,9 +75,25 @@ func (s *lockStory) find(is func(c *lockCall) bool) (lockCall, bool) {
 	return s.calls[i], true
 }
 
-// grant is the call that was granted a token.
-func (s *lockStory) grant(token uint64) (lockCall, bool) {
-	return s.find(func(c *lockCall) bool { return c.grants() && c.token == token })
+// grant is the operation that was granted a token, the first to begin; nil if nobody was.
+func (s *lockStory) grant(of uint64) *history.Op {
+	i := slices.IndexFunc(s.ops, func(op *history.Op) bool {
+		return op.F == "acquire" && op.Type == history.OK && token(op.Output) == of
+	})
+	if i < 0 {
+		return nil
+	}
+	return s.ops[i]
+}
+
+// unknown is how many acquires of unknown outcome had begun by some time.
+func (s *lockStory) unknown(by time.Duration) (n int) {
+	for _, op := range s.ops {
+		if op.F == "acquire" && op.Type == history.Info && op.Call <= by {
+			n++
+		}
+	}
+	return n
 }
 
 // release is the operation that ended a tenure: if none was answered, the first to begin of those that may have. It may
@@ -114,32 +137,30 @@ func (s *lockStory) twice(a, b lockCall) (Finding, bool) {
 	case a.index == b.index:
 	case a.grants() && b.grants() && a.token == b.token:
 		return s.finding(ruleTokenTwice, fmt.Sprintf("%s and %s were both granted token %d.", s.name(a), s.name(b), a.token)), true
-	case returns(a) && returns(b) && a.release == b.release:
+	case a.returns() && b.returns() && a.release == b.release:
 		return s.finding(ruleReturnedTwice, fmt.Sprintf("%s and %s both gave token %d back.", s.name(a), s.name(b), a.release),
 			"Once it was given back the lock is not held under it again, for every grant has a higher token."), true
 	}
 	return Finding{}, false
 }
 
-// returns tells whether c gave its token back.
-func returns(c lockCall) bool { return !c.refused && !c.maybe && c.release > 0 }
-
-// nowhere: a token was there, but nobody can have been granted it.
+// nowhere: a token was there, but nobody can have been granted it by then.
 func (s *lockStory) nowhere(a, _ lockCall) (Finding, bool) {
 	token, ok := a.shows()
-	if _, granted := s.grant(token); !ok || granted {
+	if !ok || a.grants() {
 		return Finding{}, false
 	}
-	if slices.ContainsFunc(s.ops, func(op *history.Op) bool {
-		return op.F == "acquire" && op.Type == history.Info && op.Call <= a.end
-	}) {
-		_, seen := s.find(func(c *lockCall) bool { return c.sees() && c.token == token })
-		if !returns(a) || seen {
-			return Finding{}, false
-		}
-		return s.finding(ruleTokenNowhere, fmt.Sprintf("%s; nobody was granted %d, and nobody found the lock held under it.", s.does(a), token)), true
+	switch g := s.grant(token); {
+	case g != nil && g.Call > a.end:
+		f := s.finding(ruleTokenNowhere, fmt.Sprintf("%s and had finished %s before %s, which was granted it, began.",
+			s.does(a), words.Span(g.Call-a.end), nameOp(g)))
+		f.Ops = append(f.Ops, g.Index)
+		s.sortOps(&f)
+		return f, true
+	case g == nil && s.unknown(a.end) == 0:
+		return s.finding(ruleTokenNowhere, fmt.Sprintf("%s; nobody was granted %d, and no acquire whose outcome is unknown had begun.", s.does(a), token)), true
 	}
-	return s.finding(ruleTokenNowhere, fmt.Sprintf("%s; nobody was granted %d, and no acquire whose outcome is unknown had begun.", s.does(a), token)), true
+	return Finding{}, false
 }
 
 // tooFew: more tokens are without a grant than there are acquires of unknown outcome that had begun when the last of them
@@ -147,24 +168,18 @@ func (s *lockStory) nowhere(a, _ lockCall) (Finding, bool) {
 func (s *lockStory) tooFew() (Finding, bool) {
 	var tokens []uint64
 	for _, c := range s.calls {
-		if token, ok := c.shows(); ok {
-			if _, granted := s.grant(token); !granted && !slices.Contains(tokens, token) {
-				tokens = append(tokens, token)
-			}
+		if token, ok := c.shows(); ok && s.grant(token) == nil && !slices.Contains(tokens, token) {
+			tokens = append(tokens, token)
 		}
 	}
 	slices.Sort(tokens)
-	for i, last := range tokens {
-		unknown := 0
-		by := s.thereBy(last)
-		for _, c := range s.calls {
-			if c.maybe && c.release == 0 && c.begin <= by {
-				unknown++
-			}
-		}
-		if unknown <= i {
-			return s.finding(ruleTokenNowhere, fmt.Sprintf("the lock was held under %d, which nobody was told, and before that one of unknown outcome must have been granted each of %v; only %s had begun.",
-				last, tokens[:i], words.Count(unknown, "such acquire"))), true
+	var names []string
+	for _, token := range tokens {
+		names = append(names, strconv.FormatUint(token, 10))
+		if n := s.unknown(s.thereBy(token)); n < len(names) {
+			all := strings.Join(names, ", ")
+			return s.finding(ruleTokenNowhere, fmt.Sprintf("the lock was held under %s; nobody was granted %s, and by then only %s whose outcome is unknown had begun.",
+				all, all, words.Count(n, "acquire"))), true
 		}
 	}
 	return Finding{}, false
@@ -181,25 +196,31 @@ func (s *lockStory) thereBy(token uint64) time.Duration {
 	return by
 }
 
-// tooEarly: a token was there before its grant began, or was found after it had been given back.
-func (s *lockStory) tooEarly(a, b lockCall) (Finding, bool) {
-	token, ok := a.shows()
-	switch {
-	case !ok || a.end >= b.begin:
-	case b.grants() && b.token == token:
-		return s.finding(ruleTokenNowhere, fmt.Sprintf("%s and had finished %s before %s, which was granted it, began.", s.does(a), words.Span(b.begin-a.end), s.name(b))), true
-	case returns(a) && b.sees() && b.token == token:
-		return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), words.Span(b.begin-a.end), s.does(a)),
-			"Once it was given back the lock is not held under it again, for every grant has a higher token."), true
+// returned: a token was found after it had been given back.
+func (s *lockStory) returned(a, b lockCall) (Finding, bool) {
+	if !a.returns() || !b.sees() || b.token != a.release || a.end >= b.begin {
+		return Finding{}, false
 	}
-	return Finding{}, false
+	return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), words.Span(b.begin-a.end), s.does(a)),
+		"Once it was given back the lock is not held under it again, for every grant has a higher token."), true
 }
 
-// goneBack: the lock was held under a token, and later it was granted or held under a lower one.
+// goneBack: the lock was held under a token, and later it was granted or found held under a lower one.
 func (s *lockStory) goneBack(a, b lockCall) (Finding, bool) {
+	if b.returns() {
+		return Finding{}, false
+	}
+	return s.lower(a, b)
+}
+
+// endedLate: the lock was held under a token, and later a lower one was given back, of which nothing else is known.
+func (s *lockStory) endedLate(a, b lockCall) (Finding, bool) { return s.lower(a, b) }
+
+// lower: b shows a lower token than a, which had ended before.
+func (s *lockStory) lower(a, b lockCall) (Finding, bool) {
 	high, ok1 := a.shows()
 	low, ok2 := b.shows()
-	if !ok1 || !ok2 || high <= low || a.end >= b.begin || returns(b) {
+	if !ok1 || !ok2 || high <= low || a.end >= b.begin {
 		return Finding{}, false
 	}
 	return s.finding(ruleTokenBack, fmt.Sprintf("%s, %s after %s.", s.does(b), words.Span(b.begin-a.end), s.does(a)),
@@ -207,11 +228,11 @@ func (s *lockStory) goneBack(a, b lockCall) (Finding, bool) {
 		fmt.Sprintf("%s began at %s, and the lock was held under %d.", s.name(b), s.at(b.begin), low)), true
 }
 
-// byTwo: a was granted the lock, or found it held, under a higher token than b had been, which nobody had begun to give back.
+// byTwo: a shows that the lock was held under a higher token than b did, which nobody had begun to give back.
 func (s *lockStory) byTwo(a, b lockCall) (Finding, bool) {
 	high, ok1 := a.shows()
 	low, ok2 := b.shows()
-	if !ok1 || !ok2 || high <= low || returns(a) || returns(b) {
+	if !ok1 || !ok2 || high <= low || b.returns() {
 		return Finding{}, false
 	}
 	r := s.release(low)
@@ -234,7 +255,7 @@ func (s *lockStory) held(token uint64, c lockCall, r *history.Op) string {
 // foundFree: a release found the lock free, although it was held from before the call began until after it had ended.
 func (s *lockStory) foundFree(a, b lockCall) (Finding, bool) {
 	token, ok := b.shows()
-	if !ok || !a.refused || a.token > 0 || returns(b) || b.end >= a.begin {
+	if !ok || !a.refused || a.token > 0 || b.returns() || b.end >= a.begin {
 		return Finding{}, false
 	}
 	var until string

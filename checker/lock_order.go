@@ -11,7 +11,7 @@ import (
 // held under one again, so each token has one *tenure*: its grant, the calls that found the lock held under it, and its
 // release. Tenures follow each other by token, and so do the calls; those that found the lock held are by begin.
 //
-//   - A tenure that nobody was granted, but that somebody saw, began with an acquire of unknown outcome. Which one does not
+//   - A tenure that nobody was granted, but that somebody saw or ended, began with an acquire of unknown outcome. Which one does not
 //     matter but for its begin, so the one that began first goes to the first such tenure, and so on: if others were
 //     possible, then so are these. An acquire of unknown outcome that is not needed did nothing.
 //   - A tenure that another follows was ended by its release, or else by one of unknown outcome, of which the one that
@@ -19,8 +19,7 @@ import (
 //   - A release that found the lock free goes to the first place between tenures at which nothing that had ended before it
 //     began comes later. Taken by begin, such places never go back.
 //
-// So there is a legal order iff no token was granted or given back twice, or was only given back, every hidden grant and
-// every needed release has a call, no call had ended before an earlier one began, and every place is in time.
+// So there is a legal order iff no token was granted or given back twice, every hidden grant and every needed release has a call, no call had ended before an earlier one began, and every place is in time.
 func (p *lockProblem) fenced(context.Context, int64) Answer {
 	f := fencing{p: p}
 	f.sort()
@@ -42,7 +41,7 @@ type tenure struct {
 	token   uint64
 	grant   int32 // a call; of unknown outcome if hidden
 	hidden  bool
-	sight   int32 // the first call that found it; -1 for none
+	sight   int32 // the first call that found it, or else the release if that was answered; -1 for none
 	release int32 // -1 for none
 }
 
@@ -158,9 +157,6 @@ func (f *fencing) tenure(about []fencedCall) (t tenure, part Problem) {
 				t.sight = c.call
 			}
 		case fencedRelease:
-			if t.grant < 0 && t.sight < 0 {
-				return t, f.only(c.call)
-			}
 			if again {
 				calls := []int32{t.grant, t.sight, t.release, c.call}
 				if t.grant < 0 {
@@ -168,7 +164,9 @@ func (f *fencing) tenure(about []fencedCall) (t tenure, part Problem) {
 				}
 				return t, f.only(calls...)
 			}
-			t.release = c.call
+			if t.release = c.call; t.sight < 0 {
+				t.sight = c.call
+			}
 		case fencedMaybe:
 			if t.release < 0 {
 				t.release = c.call
@@ -269,7 +267,8 @@ func (f *fencing) tenureOf(call int32) int {
 }
 
 // part is the part that some calls make, with what tells when their tenures were: of each the grant, a call that found it
-// if that is of unknown outcome, and of all but the last the release.
+// if that is of unknown outcome, and of all but the last the release. Without the others, the hidden tenures of the part
+// can have begun with the first acquires of unknown outcome.
 func (f *fencing) part(calls ...int32) Problem {
 	var about []int
 	for _, at := range calls {
@@ -277,17 +276,22 @@ func (f *fencing) part(calls ...int32) Problem {
 			about = append(about, f.tenureOf(at))
 		}
 	}
-	last := slices.Max(append(about, -1))
+	slices.Sort(about)
+	about = slices.Compact(about)
+	last, hidden := slices.Max(append(about, -1)), 0
 	for _, i := range about {
 		t := f.tenures[i]
-		calls = append(calls, t.grant)
 		if t.hidden {
+			hidden++
 			calls = append(calls, t.sight)
+		} else {
+			calls = append(calls, t.grant)
 		}
 		if i < last && t.release >= 0 {
 			calls = append(calls, t.release)
 		}
 	}
+	calls = append(calls, f.unknown[:min(hidden, len(f.unknown))]...)
 	return f.only(calls...)
 }
 

@@ -37,6 +37,9 @@ func (c *lockCall) grants() bool { return !c.refused && c.release == 0 && !c.may
 // sees tells whether c was refused because somebody holds the lock.
 func (c *lockCall) sees() bool { return c.refused && c.token > 0 }
 
+// returns tells whether c surely gave its token back.
+func (c *lockCall) returns() bool { return !c.refused && !c.maybe && c.release > 0 }
+
 // Groups implements Problem: a group is a token, with its grant, those that found the lock held under it, and its releases.
 func (p *lockProblem) Groups() int {
 	if p.groups != nil {
@@ -69,8 +72,8 @@ func (p *lockProblem) Keep(keep func(group int) bool) Problem {
 	return newLockProblem(calls)
 }
 
-// Weaken implements Problem: what found the lock free is left out, what found it held, unless nothing else shows the
-// token and somebody gave it back, and an acquire of unknown outcome, unless there is a token whose grant is missing.
+// Weaken implements Problem: what was refused is left out, and an acquire of unknown outcome, unless there is a token
+// whose grant is missing.
 func (p *lockProblem) Weaken(i int) (Problem, bool) {
 	c := &p.calls[i]
 	others := func(is func(o *lockCall) bool) bool {
@@ -81,20 +84,9 @@ func (p *lockProblem) Weaken(i int) (Problem, bool) {
 		}
 		return false
 	}
-	shows := func(token uint64) func(*lockCall) bool {
-		return func(o *lockCall) bool { return o.about() == token && (o.grants() || o.sees()) }
-	}
-	var free bool
-	switch {
-	case c.sees():
-		free = others(shows(c.token)) || !others(func(o *lockCall) bool { return o.release == c.token && !o.refused && !o.maybe })
-	case c.refused:
-		free = true
-	case c.maybe && c.release == 0:
-		free = !others(func(o *lockCall) bool {
-			return o.sees() && !others(func(g *lockCall) bool { return g.grants() && g.token == o.token })
-		})
-	}
+	free := c.refused || c.maybe && c.release == 0 && !others(func(o *lockCall) bool {
+		return (o.sees() || o.returns()) && !others(func(g *lockCall) bool { return g.grants() && g.token == o.about() })
+	})
 	if !free {
 		return nil, false
 	}
