@@ -13,7 +13,7 @@ import (
 
 // Counter is a key that is added to and read. It begins as 0, and absent is 0.
 //
-//   - add: what is added, an integer; if ok with a value, that is the sum which it left. One of
+//   - add: what is added, an integer; if ok with a value but null, that is the sum which it left. One of
 //     unknown outcome took effect at some time after its call, or never.
 //   - read: the sum, or null. One without an answer says nothing.
 //
@@ -64,6 +64,7 @@ func parseCounter(ops []*history.Op) (Problem, error) {
 
 // read fills c with what op says; keep is false if that is nothing.
 func (c *counterCall) read(op *history.Op) (keep bool, reason string) {
+	told := op.Type == history.OK && len(op.Output) > 0 && string(op.Output) != "null"
 	switch op.F {
 	case "add":
 		if op.Type == history.Fail {
@@ -73,7 +74,7 @@ func (c *counterCall) read(op *history.Op) (keep bool, reason string) {
 		if c.delta, ok = integer(op.Input, deltaMax); !ok {
 			return false, "what is added should be an integer of no more than 40 bits"
 		}
-		c.add, c.answered = true, op.Type == history.OK && len(op.Output) > 0
+		c.add, c.answered = true, told
 	case "read":
 		if op.Type != history.OK {
 			return false, ""
@@ -82,7 +83,7 @@ func (c *counterCall) read(op *history.Op) (keep bool, reason string) {
 	default:
 		return false, "a counter knows add and read"
 	}
-	if c.answered && (c.add || len(op.Output) > 0 && string(op.Output) != "null") {
+	if told {
 		var ok bool
 		c.sum, ok = integer(op.Output, sumMax)
 		c.strange = !ok

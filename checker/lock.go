@@ -15,7 +15,7 @@ import (
 //   - release: the token; if ok the lock was held under it and is free. It fails with the error "not held" if it is held
 //     under another token, which is its value, or under none, null.
 //
-// Any other failure says nothing.
+// Any other failure says nothing, nor does one without such a value.
 func Lock() Model { return Model{Name: "lock", Parse: parseLock} }
 
 // lockCall is an acquire or a release.
@@ -58,7 +58,7 @@ func readLock(op *history.Op) (c lockCall, keep bool, reason string) {
 	case c.refused && op.F == "acquire":
 		return c, op.Err == "held" && c.token > 0, ""
 	case c.refused:
-		return c, op.Err == "not held", ""
+		return c, op.Err == "not held" && (c.token > 0 || string(op.Output) == "null"), ""
 	case op.Type == history.OK && op.F == "acquire" && c.token == 0:
 		return c, false, "a grant should have a token, a whole number above 0"
 	}

@@ -58,15 +58,15 @@ type grant struct {
 	token json.RawMessage
 }
 
-// done notes what was granted and what was given back. A release of unknown outcome may have been carried out, so it
-// is not tried again; one that was refused, without a word on the lock, is.
+// done notes what was granted and what was given back. A release of unknown outcome, or that was refused without a
+// word on the lock, is tried again: nobody is ever granted its token anew, so if it was carried out, the next finds that.
 func (k *keyring) done(client int, done history.Event) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	switch {
 	case done.F == "acquire" && done.Type == history.OK:
 		k.held[client] = append(k.held[client], grant{done.Key, done.Value})
-	case done.F == "release" && (done.Type != history.Fail || done.Value != nil):
+	case done.F == "release" && (done.Type == history.OK || done.Type == history.Fail && done.Value != nil):
 		k.held[client] = k.held[client][1:]
 	}
 }

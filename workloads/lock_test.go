@@ -10,7 +10,7 @@ import (
 	"ordeal/history"
 )
 
-// A client releases what it was granted, the oldest first, until it is known or may be that it has.
+// A client releases what it was granted, the oldest first, until it is known that it holds that no more.
 func TestClientsReleaseWhatTheyHold(t *testing.T) {
 	w := Lock(Options{Keys: 3})
 	releases := func(client int) (first history.Event) {
@@ -42,6 +42,8 @@ func TestClientsReleaseWhatTheyHold(t *testing.T) {
 	w.Done(0, history.Event{F: "release", Key: "k1", Type: history.Fail, Err: "not applied: no-leader"})
 	require.Equal(t, oldest, releases(0))
 	w.Done(0, history.Event{F: "release", Key: "k1", Type: history.Info})
+	require.Equal(t, oldest, releases(0))
+	w.Done(0, history.Event{F: "release", Key: "k1", Type: history.Fail, Value: json.RawMessage("null"), Err: "not held"})
 	require.Equal(t, "k0", releases(0).Key)
 	w.Done(0, history.Event{F: "release", Key: "k0", Type: history.Fail, Value: json.RawMessage("null"), Err: "not held"})
 	require.Equal(t, none, releases(0))
