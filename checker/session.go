@@ -23,8 +23,9 @@ const (
 // It goes by the revisions that come with answers: of a change its own, of a read that of the last change to
 // what it saw, 0 if there is nothing. Once a process has written revision r of a key it reads r or later (read
 // your writes), and so it does once it has read r (monotonic reads); what it writes after either is later
-// (monotonic writes, writes follow reads). A failed cas that tells the value is a read. On a key that somebody
-// may have deleted, a read that finds nothing is as new as any.
+// (monotonic writes, writes follow reads). A failed cas that tells the value is a read. A delete may have changed
+// nothing, and is then as new as what was there, or has no revision. On a key that somebody may have deleted, a read
+// that finds nothing is as new as any.
 //
 // One scan, O(n). A key makes a finding for each guarantee, of its first breach. If an answer that should carry a
 // revision does not, what is not Invalid is Unknown.
@@ -106,6 +107,9 @@ func sessionKind(op *history.Op) (kind int, ok bool) {
 	return sessionWrite, op.Type == history.OK
 }
 
+// sessionChanges tells whether an operation of a kind, which was answered, surely made a revision of its own.
+func sessionChanges(kind int, op *history.Op) bool { return kind == sessionWrite && op.F != "delete" }
+
 func (s *sessionScan) add(op *history.Op) {
 	kind, ok := sessionKind(op)
 	if !ok {
@@ -113,18 +117,19 @@ func (s *sessionScan) add(op *history.Op) {
 	}
 	s.answers++
 	if op.Revision == 0 {
-		switch nothing := kind == sessionRead && string(op.Output) == "null"; {
+		nothing := kind == sessionRead && (len(op.Output) == 0 || string(op.Output) == "null")
+		switch {
+		case op.F == "delete", nothing && s.deletable[op.Key]:
+			return
 		case !nothing:
 			s.bare++
-			return
-		case s.deletable[op.Key]:
 			return
 		}
 	}
 	at := processKey{op.Process, op.Key}
 	furthest := s.sessions[at]
 	for before, earlier := range furthest {
-		if earlier == nil || earlier.Revision < op.Revision || earlier.Revision == op.Revision && kind == sessionRead {
+		if earlier == nil || earlier.Revision < op.Revision || earlier.Revision == op.Revision && !sessionChanges(kind, op) {
 			continue
 		}
 		if rule := (keyRule{op.Key, sessionRules[before][kind]}); !s.told[rule] {
@@ -152,7 +157,7 @@ func sessionFinding(rule string, earlier, later *history.Op) Finding {
 		},
 	}
 	older := "older than"
-	if kind, _ := sessionKind(later); kind == sessionWrite {
+	if kind, _ := sessionKind(later); sessionChanges(kind, later) {
 		older = "not after"
 	}
 	f.Proof = append(f.Proof, fmt.Sprintf("But it %s, which is %s revision %d.", sessionAnswer(later), older, earlier.Revision))
@@ -164,6 +169,8 @@ func sessionFinding(rule string, earlier, later *history.Op) Finding {
 func sessionAnswer(op *history.Op) string {
 	kind, _ := sessionKind(op)
 	switch {
+	case op.F == "delete":
+		return fmt.Sprintf("left revision %d", op.Revision)
 	case kind == sessionWrite:
 		return fmt.Sprintf("made revision %d", op.Revision)
 	case op.Revision == 0:

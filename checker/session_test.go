@@ -75,7 +75,7 @@ func TestSessionsByPairs(t *testing.T) {
 			op := history.Op{Index: i, Process: r.IntN(2), Key: "k", F: "read", Type: history.OK, Revision: 1 + r.Uint64N(6),
 				Output: json.RawMessage("7"), Call: time.Duration(2 * i), Return: time.Duration(2*i + 1)}
 			if r.IntN(2) == 0 {
-				op.F = "write"
+				op.F = []string{"write", "write", "delete"}[r.IntN(3)]
 			}
 			ops = append(ops, op)
 		}
@@ -87,7 +87,7 @@ func TestSessionsByPairs(t *testing.T) {
 					want = append(want, map[string]string{
 						"read read": ruleMonotonicReads, "write read": ruleReadYourWrites,
 						"read write": ruleWritesFollowReads, "write write": ruleMonotonicWrites,
-					}[earlier.F+" "+later.F])
+					}[strings.ReplaceAll(earlier.F+" "+later.F, "delete", "write")])
 				}
 			}
 		}
