@@ -28,8 +28,8 @@ const (
 // revision has the same value. A cas has a higher one than what it replaced; that is judged of values that were written
 // once. A delete is held to less: of a key that is absent it may change nothing, and then it makes no revision.
 //
-// What carries no revision (0) is not asked: it is of an absent key, or of a system that has none. Nor is one above 2^32-2,
-// for which there is no room. So a history without revisions is Valid, and Engine says that there was nothing to compare.
+// What carries no revision (0) is not asked: it is of an absent key, or of a system that has none. So a history without
+// revisions is Valid, and Engine says that there was nothing to compare.
 // The history must be of a system, or of a mode of reading, that promises linearizability; see Sessions for others.
 //
 // O(n log n). A key makes a finding for each rule, of its first breach.
@@ -76,23 +76,35 @@ func (s versions) Check(ctx context.Context, ops []history.Op) Verdict {
 type versionScan struct {
 	ops        []*history.Op
 	problem    *registerProblem
-	answers    []*call // by begin
-	byRevision []*call
+	answers    []answer // by begin
+	byRevision []answer
+}
+
+// answer is a call that was answered with a revision, of which call itself has not all bits.
+type answer struct {
+	*call
+	revision uint64
 }
 
 func newVersionScan(ops []*history.Op, p *registerProblem) *versionScan {
 	s := &versionScan{ops: ops, problem: p}
-	var keys []uint64
+	at := 0 // in ops, which have all that the calls are of, in the same order
 	for i := range p.calls {
-		if c := &p.calls[i]; !c.maybe && c.revision > 0 && c.revision < tooFar {
-			keys = append(keys, uint64(c.revision)<<32|uint64(i))
-			s.answers = append(s.answers, c)
+		c := &p.calls[i]
+		for ops[at].Index != int(c.index) {
+			at++
+		}
+		if r := ops[at].Revision; !c.maybe && r > 0 {
+			s.answers = append(s.answers, answer{c, r})
 		}
 	}
-	slices.Sort(keys)
-	for _, key := range keys {
-		s.byRevision = append(s.byRevision, &p.calls[uint32(key)])
-	}
+	s.byRevision = slices.Clone(s.answers)
+	slices.SortFunc(s.byRevision, func(a, b answer) int {
+		if a.revision != b.revision {
+			return cmp.Compare(a.revision, b.revision)
+		}
+		return cmp.Compare(a.index, b.index)
+	})
 	return s
 }
 
@@ -120,16 +132,16 @@ func (s *versionScan) judge() []Finding {
 // back: of all answers that had come before one was asked for, the one of the highest revision tells.
 func (s *versionScan) back() *Finding {
 	ended := slices.Clone(s.answers)
-	slices.SortFunc(ended, func(a, b *call) int { return cmp.Compare(a.end, b.end) })
-	var a *call
+	slices.SortFunc(ended, func(a, b answer) int { return cmp.Compare(a.end, b.end) })
+	var a answer
 	next := 0
 	for _, b := range s.answers {
 		for ; ended[next].end < b.begin; next++ {
-			if e := ended[next]; a == nil || e.revision > a.revision || e.revision == a.revision && !e.changes() {
+			if e := ended[next]; a.call == nil || e.revision > a.revision || e.revision == a.revision && !e.changes() {
 				a = e
 			}
 		}
-		if a != nil && (b.revision < a.revision || b.revision == a.revision && b.changes() && !a.changes()) {
+		if a.call != nil && (b.revision < a.revision || b.revision == a.revision && b.changes() && !a.changes()) {
 			return s.tellBack(a, b)
 		}
 	}
@@ -138,7 +150,7 @@ func (s *versionScan) back() *Finding {
 
 // shared looks for two answers of one revision that cannot both be right: one of those that first chooses, and one
 // that wrong says is not.
-func (s *versionScan) shared(first func(a *call) bool, wrong func(a, b *call) bool) (a, b *call) {
+func (s *versionScan) shared(first func(a answer) bool, wrong func(a, b answer) bool) (a, b answer, found bool) {
 	for from := 0; from < len(s.byRevision); {
 		to := from + 1
 		for to < len(s.byRevision) && s.byRevision[to].revision == s.byRevision[from].revision {
@@ -147,16 +159,16 @@ func (s *versionScan) shared(first func(a *call) bool, wrong func(a, b *call) bo
 		same := s.byRevision[from:to]
 		from = to
 		if i := slices.IndexFunc(same, first); i >= 0 {
-			if j := slices.IndexFunc(same, func(b *call) bool { return b != same[i] && wrong(same[i], b) }); j >= 0 {
-				return same[min(i, j)], same[max(i, j)]
+			if j := slices.IndexFunc(same, func(b answer) bool { return b.call != same[i].call && wrong(same[i], b) }); j >= 0 {
+				return same[min(i, j)], same[max(i, j)], true
 			}
 		}
 	}
-	return nil, nil
+	return answer{}, answer{}, false
 }
 
 func (s *versionScan) twice() *Finding {
-	if a, b := s.shared((*call).changes, func(_, b *call) bool { return b.changes() }); a != nil {
+	if a, b, ok := s.shared(answer.changes, func(_, b answer) bool { return b.changes() }); ok {
 		return s.tellTwice(a, b)
 	}
 	return nil
@@ -164,8 +176,8 @@ func (s *versionScan) twice() *Finding {
 
 // twoValues leaves two changes to twice.
 func (s *versionScan) twoValues() *Finding {
-	looks := func(a *call) bool { return !a.changes() && a.leaves() != none }
-	if a, b := s.shared(looks, func(a, b *call) bool { return b.leaves() != none && a.leaves() != b.leaves() }); a != nil {
+	looks := func(a answer) bool { return !a.changes() && a.leaves() != none }
+	if a, b, ok := s.shared(looks, func(a, b answer) bool { return b.leaves() != none && a.leaves() != b.leaves() }); ok {
 		return s.tellTwoValues(a, b)
 	}
 	return nil
@@ -173,7 +185,7 @@ func (s *versionScan) twoValues() *Finding {
 
 // cause: a cas made a revision below one under which what it replaced was there, although that was written once.
 func (s *versionScan) cause() *Finding {
-	latest := make([]*call, len(s.problem.values)) // by value: the answer of the highest revision
+	latest := make([]answer, len(s.problem.values)) // by value: the answer of the highest revision
 	for _, c := range s.byRevision {
 		if v := c.leaves(); v != none {
 			latest[v] = c
@@ -182,7 +194,7 @@ func (s *versionScan) cause() *Finding {
 	tables := simplifier{calls: s.problem.calls}
 	tables.index(len(s.problem.values))
 	for _, c := range s.byRevision {
-		if !c.changes() || c.reads == none || c.reads == null || latest[c.reads] == nil {
+		if !c.changes() || c.reads == none || c.reads == null || latest[c.reads].call == nil {
 			continue
 		}
 		if w := tables.sole(c.reads); w >= 0 && latest[c.reads].revision > c.revision {

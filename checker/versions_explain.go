@@ -15,7 +15,7 @@ type versionStory struct {
 }
 
 // tell begins a finding about calls.
-func (s *versionScan) tell(rule string, about ...*call) (versionStory, *Finding) {
+func (s *versionScan) tell(rule string, about ...answer) (versionStory, *Finding) {
 	t := versionStory{newTeller(s.ops), s}
 	f := &Finding{Key: t.key, Rule: rule}
 	var begins, ends []time.Duration
@@ -28,12 +28,12 @@ func (s *versionScan) tell(rule string, about ...*call) (versionStory, *Finding)
 	return t, f
 }
 
-func (t versionStory) name(c *call) string { return t.nameOf(c.index) }
+func (t versionStory) name(c answer) string { return t.nameOf(c.index) }
 
 func (t versionStory) value(v value) string { return history.ValueLabel(t.s.problem.values[v]) }
 
 // answer is what an answer says of its revision.
-func (t versionStory) answer(c *call) string {
+func (t versionStory) answer(c answer) string {
 	if c.writes != none {
 		return fmt.Sprintf("made revision %d", c.revision)
 	}
@@ -41,7 +41,7 @@ func (t versionStory) answer(c *call) string {
 }
 
 // tellBack tells of a, which had ended when b, of a lower revision, began.
-func (s *versionScan) tellBack(a, b *call) *Finding {
+func (s *versionScan) tellBack(a, b answer) *Finding {
 	t, f := s.tell(ruleRevisionBack, a, b)
 	f.Text = fmt.Sprintf("%s %s, %s after %s had %s.", t.name(b), t.answer(b), words.Span(b.begin-a.end), t.name(a), t.answer(a))
 	contrast := "lower than"
@@ -56,14 +56,14 @@ func (s *versionScan) tellBack(a, b *call) *Finding {
 	return f
 }
 
-func (s *versionScan) tellTwice(a, b *call) *Finding {
+func (s *versionScan) tellTwice(a, b answer) *Finding {
 	t, f := s.tell(ruleRevisionTwice, a, b)
 	f.Text = fmt.Sprintf("%s and %s both made revision %d.", t.name(a), t.name(b), a.revision)
 	f.Proof = []string{"Each of them changed the key, and every change has a revision of its own."}
 	return f
 }
 
-func (s *versionScan) tellTwoValues(a, b *call) *Finding {
+func (s *versionScan) tellTwoValues(a, b answer) *Finding {
 	t, f := s.tell(ruleRevisionValues, a, b)
 	f.Text = fmt.Sprintf("%s and %s are both of revision %d, but the value is %s for the one and %s for the other.",
 		t.name(a), t.name(b), a.revision, t.value(a.leaves()), t.value(b.leaves()))
@@ -77,12 +77,12 @@ func (s *versionScan) tellTwoValues(a, b *call) *Finding {
 
 // tellCause tells of a cas, of an answer of a higher revision with the value that the cas replaced, and of the only one
 // to write that.
-func (s *versionScan) tellCause(cas, old, writer *call) *Finding {
-	t, f := s.tell(ruleRevisionCause, cas, old, writer)
+func (s *versionScan) tellCause(cas, old answer, writer *call) *Finding {
+	t, f := s.tell(ruleRevisionCause, cas, old, answer{call: writer})
 	v := t.value(cas.reads)
 	f.Text = fmt.Sprintf("%s %s, but %s, which it replaced, was there at revision %d: %s.", t.name(cas), t.answer(cas), v, old.revision, t.name(old))
 	f.Proof = []string{
-		fmt.Sprintf("%s was written once, by %s, so when it had been replaced it was not there again.", v, t.name(writer)),
+		fmt.Sprintf("%s was written once, by %s, so when it had been replaced it was not there again.", v, t.nameOf(writer.index)),
 		fmt.Sprintf("%s replaced it and %s.", t.name(cas), t.answer(cas)),
 		fmt.Sprintf("%s %s, which is higher, and the value is %s.", t.name(old), t.answer(old), v),
 	}
