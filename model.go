@@ -17,18 +17,24 @@ import (
 // judges is a row of the table of what a history alone can be held against.
 type judges struct {
 	model string
-	new   func(checker.Budget) checker.Checker
+	new   func(checker.Budget) []checker.Checker
 }
 
 // models is the table; the first row is the default.
 func models() []judges {
 	var all []judges
 	for _, m := range checker.Models() {
-		all = append(all, judges{m.Name, func(b checker.Budget) checker.Checker { return checker.Linearizable(m, b) }})
+		all = append(all, judges{m.Name, func(b checker.Budget) []checker.Checker {
+			linearizable := []checker.Checker{checker.Linearizable(m, b)}
+			if m.Name == "register" || m.Name == "kv" { // as their workloads do
+				return append(linearizable, checker.Versions())
+			}
+			return linearizable
+		}})
 	}
 	return append(all,
-		judges{"txn", adya.Transactions},
-		judges{"session", func(checker.Budget) checker.Checker { return checker.Sessions() }})
+		judges{"txn", func(b checker.Budget) []checker.Checker { return []checker.Checker{adya.Transactions(b)} }},
+		judges{"session", func(checker.Budget) []checker.Checker { return []checker.Checker{checker.Sessions()} }})
 }
 
 // Models are the names of the models that JudgeHistory knows; the first is the default.
@@ -53,7 +59,7 @@ func checkersOf(file, model string, budget checker.Budget) ([]checker.Checker, e
 	if i < 0 {
 		return nil, fmt.Errorf("unknown model %q (known: %s)", model, strings.Join(Models(), ", "))
 	}
-	return []checker.Checker{all[i].new(budget)}, nil
+	return all[i].new(budget), nil
 }
 
 // workloadBeside are the checkers of the run whose history a file is, nil if it is none's.

@@ -32,7 +32,8 @@ harness died is judged as far as it was recorded.
 
 Given a history alone, its operations are judged by --model, and nothing is written. It may be a history.jsonl, a
 history.edn of Jepsen's, a jepsen.log, or a log such as Porcupine's tests have; which it is shows in how it begins.
-Without --model the history.jsonl of a run is judged as the run's workload, and any other as a register's.
+Without --model the history.jsonl of a run is judged as the run's workload, and any other as a register's. Of a
+register or a kv the revisions that answers carry, if they do, are judged as well.
 
 In EDN, values [key value] of independent keys are known by their tag, #jepsen.independent/tuple, or, since Jepsen
 writes them without it, by all operations having such values. The value of a failed operation is not taken for what it found.`,
