@@ -20,20 +20,19 @@ import (
 //     began comes later. Taken by begin, such places never go back.
 //
 // So there is a legal order iff no token was granted or given back twice, every hidden grant and every needed release has a call, no call had ended before an earlier one began, and every place is in time.
-func (p *lockProblem) fenced(context.Context, int64) Answer {
+//
+// It looks at ctx between these steps, each of which is short.
+func (p *lockProblem) fenced(ctx context.Context, _ int64) Answer {
 	f := fencing{p: p}
-	f.sort()
-	if part := f.lay(); part != nil {
-		return Answer{Result: illegal, Part: part}
+	for _, step := range [...]func() Problem{f.sort, f.lay, f.inTime, f.seat} {
+		if ctx.Err() != nil {
+			return Answer{Result: outOfTime}
+		}
+		if part := step(); part != nil {
+			return Answer{Result: illegal, Part: part}
+		}
 	}
-	if part := f.inTime(); part != nil {
-		return Answer{Result: illegal, Part: part}
-	}
-	order, part := f.seat()
-	if part != nil {
-		return Answer{Result: illegal, Part: part}
-	}
-	return Answer{Result: legal, Order: order}
+	return Answer{Result: legal, Order: f.order}
 }
 
 // tenure is the time during which a lock is held under a token.
@@ -44,6 +43,9 @@ type tenure struct {
 	sight   int32 // the first call that found it, or else the release if that was answered; -1 for none
 	release int32 // -1 for none
 }
+
+// fencingBytes is what fencing allocates a call, which is 125 by TestOrdersHoldWhatTheySay.
+const fencingBytes = 128
 
 type fencing struct {
 	p       *lockProblem
@@ -71,7 +73,8 @@ const (
 	fencedMaybe // a release of unknown outcome
 )
 
-func (f *fencing) sort() {
+// sort parts the calls; it finds nothing wrong.
+func (f *fencing) sort() Problem {
 	f.calls = make([]fencedCall, 0, len(f.p.calls))
 	for i := range f.p.calls {
 		c := &f.p.calls[i]
@@ -101,6 +104,7 @@ func (f *fencing) sort() {
 	byBegin := func(a, b int32) int { return cmp.Compare(f.p.calls[a].begin, f.p.calls[b].begin) }
 	slices.SortStableFunc(f.unknown, byBegin)
 	slices.SortStableFunc(f.looks, byBegin)
+	return nil
 }
 
 // lay makes the tenures and their order, or a part of the problem that shows that there is none.
@@ -209,13 +213,13 @@ func (f *fencing) inTime() Problem {
 }
 
 // seat puts the looks that found the lock free into the order.
-func (f *fencing) seat() (order []int32, part Problem) {
+func (f *fencing) seat() Problem {
 	if len(f.looks) == 0 {
-		return f.order, nil
+		return nil
 	}
 	calls, n := f.p.calls, len(f.order)
 	latest, ends := begun(calls, f.order), due(calls, f.order)
-	order = make([]int32, 0, n+len(f.looks))
+	order := make([]int32, 0, n+len(f.looks))
 	first, next, done := 0, 0, 0
 	for _, at := range f.looks {
 		c := &calls[at]
@@ -231,13 +235,14 @@ func (f *fencing) seat() (order []int32, part Problem) {
 			if last <= n { // the call before that place began after the look had ended
 				held = append(held, f.order[last-1])
 			}
-			return nil, f.part(held...)
+			return f.part(held...)
 		}
 		order = append(order, f.order[done:f.free[next]]...)
 		done = int(f.free[next])
 		order = append(order, at)
 	}
-	return append(order, f.order[done:]...), nil
+	f.order = append(order, f.order[done:]...)
+	return nil
 }
 
 // only is the part that some calls make; -1 is none.

@@ -15,7 +15,9 @@ func newLockProblem(calls []lockCall) *lockProblem {
 }
 
 // Engines implements Problem: the one decides every lock.
-func (p *lockProblem) Engines() []Engine { return []Engine{{Name: "fencing", Decide: p.fenced}} }
+func (p *lockProblem) Engines() []Engine {
+	return []Engine{{Name: "fencing", Decide: p.fenced, Holds: int64(len(p.calls)) * fencingBytes}}
+}
 
 // about is the token under which the lock was held when c was carried out, as far as its answer tells: 0 for an acquire of
 // unknown outcome, and for a release that found the lock free.

@@ -110,7 +110,8 @@ func (p *queueProblem) Replay(order []int32) error {
 
 // Engines implements Problem.
 func (p *queueProblem) Engines() []Engine {
-	return []Engine{{Name: "queue order", Decide: p.ordered}, {Name: "search", Decide: p.searched}}
+	holds := int64(len(p.calls))*fifoBytes + int64(len(p.values))*fifoElementBytes
+	return []Engine{{Name: "queue order", Decide: p.ordered, Holds: holds}, {Name: "search", Decide: p.searched}}
 }
 
 // Groups implements Problem: a group is an element, with all that put it in or took it out.

@@ -82,7 +82,8 @@ func newSetProblem(calls []setCall, values []json.RawMessage) *setProblem {
 
 // Engines implements Problem: the one decides every set.
 func (p *setProblem) Engines() []Engine {
-	return []Engine{{Name: "inclusion order", Decide: p.included}}
+	holds := int64(len(p.calls))*setChainBytes + int64(len(p.values))*setChainElementBytes
+	return []Engine{{Name: "inclusion order", Decide: p.included, Holds: holds}}
 }
 
 // Groups implements Problem: a group is an element.

@@ -19,13 +19,15 @@ import (
 //     began.
 //
 // After sorting, it takes a few looks at each element of each read.
-func (p *setProblem) included(context.Context, int64) Answer {
+func (p *setProblem) included(ctx context.Context, _ int64) Answer {
 	s := setChain{p: p, inserts: make([]int32, len(p.values)), first: make([]int32, len(p.values))}
-	if part := s.indexInserts(); part != nil {
-		return Answer{Result: illegal, Part: part}
-	}
-	if part := s.chain(); part != nil {
-		return Answer{Result: illegal, Part: part}
+	for _, step := range [...]func(context.Context) Problem{s.indexInserts, s.chain} {
+		if part := step(ctx); part != nil {
+			return Answer{Result: illegal, Part: part}
+		}
+		if ctx.Err() != nil { // so it may have stopped early
+			return Answer{Result: outOfTime}
+		}
 	}
 	all := s.placed()
 	if x, y, ok := overtaken(all); ok {
@@ -38,6 +40,12 @@ func (p *setProblem) included(context.Context, int64) Answer {
 	return Answer{Result: legal, Order: order}
 }
 
+// What a chain allocates, by TestOrdersHoldWhatTheySay: 57 bytes a call, and two numbers an element.
+const (
+	setChainBytes        = 64
+	setChainElementBytes = 8
+)
+
 type setChain struct {
 	p       *setProblem
 	inserts []int32 // by value: the call that inserts it; -1 for none
@@ -46,7 +54,7 @@ type setChain struct {
 }
 
 // indexInserts finds the insert of each element. If a read shows what cannot be, it returns a part with that read.
-func (s *setChain) indexInserts() Problem {
+func (s *setChain) indexInserts(ctx context.Context) Problem {
 	for v := range s.inserts {
 		s.inserts[v] = -1
 	}
@@ -55,12 +63,16 @@ func (s *setChain) indexInserts() Problem {
 			s.inserts[c.element] = int32(i)
 		}
 	}
+	looked := 0
 	for i, c := range s.p.calls {
 		if c.strange {
 			return s.of(nil, int32(i))
 		}
 		shown := map[value]bool{} // by a read that shows an element twice
 		for _, v := range c.shows {
+			if looked++; expired(ctx, looked) {
+				return nil
+			}
 			if s.inserts[v] < 0 || shown[v] {
 				return s.of([]value{v}, int32(i))
 			}
@@ -91,8 +103,9 @@ func (s *setChain) of(elements []value, calls ...int32) Problem {
 }
 
 // chain sorts the reads by size. If they are no chain, it returns a part of two of them.
-func (s *setChain) chain() Problem {
+func (s *setChain) chain(ctx context.Context) Problem {
 	calls := s.p.calls
+	looked := 0
 	slices.SortFunc(s.reads, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(calls[a].sees.n, calls[b].sees.n), cmp.Compare(a, b))
 	})
@@ -106,6 +119,9 @@ func (s *setChain) chain() Problem {
 			known = calls[before].sees.n
 		}
 		for _, v := range calls[at].shows {
+			if looked++; expired(ctx, looked) {
+				return nil
+			}
 			if s.first[v] != 0 {
 				known--
 			} else {
