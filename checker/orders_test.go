@@ -318,6 +318,7 @@ func (l load) orderly(answer func(i int, op *history.Op, happens bool)) []histor
 	return ops
 }
 
+// BenchmarkOrders has each order at two sizes, of which the larger should take little more than four times as long.
 func BenchmarkOrders(b *testing.B) {
 	const million = 1_000_000
 	for _, bench := range []struct {
@@ -327,22 +328,32 @@ func BenchmarkOrders(b *testing.B) {
 	}{
 		{"set-20-reads", Set(), func(l load) []history.Op { return l.heavySet(20) }},
 		{"lock", Lock(), load.heavyLock},
+		{"lock-hidden", Lock(), func(l load) []history.Op { return turns(l.ops, "acquire - -?", "acquire - N!held", "release N N") }},
+		{"queue", Queue(), func(l load) []history.Op { return queueLoad(l.ops, l.clients, l.unknown, 1) }},
 	} {
 		for _, unknown := range []float64{0, 0.05} {
-			b.Run(fmt.Sprintf("%s-1M-ops-30-clients-%v-unknown", bench.name, unknown), func(b *testing.B) {
-				p, err := bench.model.Parse(pointers(bench.ops(load{ops: million, clients: 30, unknown: unknown})))
-				require.NoError(b, err)
-				b.ReportAllocs()
-				for b.Loop() {
-					a := p.Engines()[0].Decide(b.Context(), 1<<30)
-					if a.Result != legal {
-						b.Fatal(p.Engines()[0].Name, " says ", a.Result)
-					}
-					if err := p.Replay(a.Order); err != nil {
-						b.Fatal(err)
-					}
-				}
-			})
+			for _, n := range []int{million / 4, million} {
+				b.Run(fmt.Sprintf("%s-%dk-ops-30-clients-%v-unknown", bench.name, n/1000, unknown), func(b *testing.B) {
+					decidedBy(b, bench.model, bench.ops(load{ops: n, clients: 30, unknown: unknown}))
+				})
+			}
+		}
+	}
+}
+
+// decidedBy is what the first engine of a model takes to find ops legal, and to replay its order.
+func decidedBy(b *testing.B, m Model, ops []history.Op) {
+	b.Helper()
+	p, err := m.Parse(pointers(ops))
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		a := p.Engines()[0].Decide(b.Context(), 1<<30)
+		if a.Result != legal {
+			b.Fatal(p.Engines()[0].Name, " says ", a.Result)
+		}
+		if err := p.Replay(a.Order); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
