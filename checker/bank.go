@@ -109,5 +109,6 @@ func bank(accounts int) machine[bankCall, []int64] {
 		equal: slices.Equal[[]int64],
 		hash:  hashOf[int64],
 		reads: func(c *bankCall) bool { return c.amount == 0 },
+		size:  func(state []int64) int64 { return 8 * int64(cap(state)) },
 	}
 }

@@ -118,10 +118,13 @@ func (p *counterProblem) machine() machine[counterCall, int64] {
 }
 
 // Machine implements Problem.
-func (p *counterProblem) Machine() porcupine.Model { return p.machine().porcupine() }
+func (p *counterProblem) Machine() Machine { return p.machine().porcupine() }
 
 // Operations implements Problem.
 func (p *counterProblem) Operations() []porcupine.Operation { return porcupineOps(p.calls) }
+
+// Len implements Problem.
+func (p *counterProblem) Len() int { return len(p.calls) }
 
 // Replay implements Problem.
 func (p *counterProblem) Replay(order []int32) error { return replay(p.calls, p.machine(), order) }

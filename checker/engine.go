@@ -106,20 +106,33 @@ type machine[C, S any] struct {
 	step  func(state S, c *C) (next S, ok bool)
 	equal func(a, b S) bool
 	hash  func(state S) uint64
-	reads func(c *C) bool // it never changes a state
+	reads func(c *C) bool     // it never changes a state
+	size  func(state S) int64 // bytes that a state points to, as allocated; nil: none
 }
 
 // porcupine is m for Porcupine, whose inputs are pointers to calls.
-func (m machine[C, S]) porcupine() porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return m.start },
-		Step: func(state, input, _ any) (bool, any) {
-			next, ok := m.step(state.(S), input.(*C))
-			return ok, next
+func (m machine[C, S]) porcupine() Machine {
+	return Machine{
+		Model: porcupine.Model{
+			Init: func() any { return m.start },
+			Step: func(state, input, _ any) (bool, any) {
+				next, ok := m.step(state.(S), input.(*C))
+				return ok, next
+			},
+			Equal: func(a, b any) bool { return m.equal(a.(S), b.(S)) },
+			Hash:  func(state any) uint64 { return m.hash(state.(S)) },
 		},
-		Equal: func(a, b any) bool { return m.equal(a.(S), b.(S)) },
-		Hash:  func(state any) uint64 { return m.hash(state.(S)) },
+		Adds: func(input, next any) int64 { return m.adds(input.(*C), next.(S)) },
 	}
+}
+
+// adds is what next holds beside the state before c, which led to it, in bytes: nothing if c reads. Where states share memory
+// in other ways, as a queue does with the one behind its first, that is too much and never too little.
+func (m machine[C, S]) adds(c *C, next S) int64 {
+	if m.size == nil || m.reads(c) {
+		return 0
+	}
+	return m.size(next)
 }
 
 func porcupineOps[C any, P timed[C]](calls []C) []porcupine.Operation {
@@ -137,7 +150,7 @@ func replay[C any, P timed[C], S any](calls []C, m machine[C, S], order []int32)
 	done := make([]bool, len(calls))
 	state, latest := m.start, time.Duration(-1)
 	for _, i := range order {
-		if int(i) >= len(calls) || done[i] {
+		if i < 0 || int(i) >= len(calls) || done[i] {
 			return fmt.Errorf("call %d is no call or comes twice", i)
 		}
 		done[i] = true

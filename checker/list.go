@@ -86,6 +86,9 @@ func (in *interner) list(c *listCall, op *history.Op) (keep bool, reason string)
 	}
 }
 
+// sizeOfValues is what a list holds, in bytes. What was cut off at its front counts where it was made.
+func sizeOfValues(list []value) int64 { return 4 * int64(cap(list)) }
+
 // list is the sequential specification; states are lists of values, which are never changed.
 func list() machine[listCall, []value] {
 	return machine[listCall, []value]{
@@ -93,19 +96,23 @@ func list() machine[listCall, []value] {
 			if c.reads() {
 				return state, !c.strange && slices.Equal(c.shows, state)
 			}
-			return append(slices.Clip(state), c.element), true
+			return slices.Concat(state, []value{c.element}), true
 		},
 		equal: slices.Equal[[]value],
 		hash:  hashOf[value],
 		reads: (*listCall).reads,
+		size:  sizeOfValues,
 	}
 }
 
 // Machine implements Problem.
-func (p *listProblem) Machine() porcupine.Model { return list().porcupine() }
+func (p *listProblem) Machine() Machine { return list().porcupine() }
 
 // Operations implements Problem.
 func (p *listProblem) Operations() []porcupine.Operation { return porcupineOps(p.calls) }
+
+// Len implements Problem.
+func (p *listProblem) Len() int { return len(p.calls) }
 
 // Engines implements Problem.
 func (p *listProblem) Engines() []Engine {

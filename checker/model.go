@@ -29,12 +29,14 @@ func Models() []Model {
 // Keep and Weaken make problems that demand less: if the whole has a legal order, so has the result.
 // That is what lets a witness be cut out of a long history without convicting the innocent.
 type Problem interface {
-	// Machine is the model for Porcupine: Init, Step, Equal and Hash; all pure.
-	Machine() porcupine.Model
+	// Machine is the model for Porcupine.
+	Machine() Machine
 	// Operations are Machine's inputs. ClientId is the history's Op.Index; Call and Return are its
 	// times, where an operation of unknown outcome returns at history.Never. Intervals are closed:
 	// operations that share one moment are concurrent, and Porcupine sorts calls before returns.
 	Operations() []porcupine.Operation
+	// Len is how many Operations there are.
+	Len() int
 	// Engines are the ways to decide it, in the order in which they are to be asked.
 	Engines() []Engine
 	// Replay carries operations out in the given order, by their places in Operations. It is an error if that
@@ -51,6 +53,12 @@ type Problem interface {
 	// Explain says which rule a small problem without a legal order breaks, and shows that it does.
 	// ops are all operations of the key.
 	Explain(ops []*history.Op) Finding
+}
+
+// Machine is a model for Porcupine: Init, Step, Equal and Hash; all pure.
+type Machine struct {
+	porcupine.Model
+	Adds func(input, next any) int64 // what next points to, in bytes, that the state before input did not
 }
 
 // parseCalls reads each operation by read: keep is false if it says nothing, and reason is why it cannot be read.

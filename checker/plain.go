@@ -17,12 +17,15 @@ type plainProblem[C any, P timed[C], S any] struct {
 }
 
 // Machine implements Problem.
-func (p *plainProblem[C, P, S]) Machine() porcupine.Model { return p.m.porcupine() }
+func (p *plainProblem[C, P, S]) Machine() Machine { return p.m.porcupine() }
 
 // Operations implements Problem.
 func (p *plainProblem[C, P, S]) Operations() []porcupine.Operation {
 	return porcupineOps[C, P](p.calls)
 }
+
+// Len implements Problem.
+func (p *plainProblem[C, P, S]) Len() int { return len(p.calls) }
 
 // Replay implements Problem.
 func (p *plainProblem[C, P, S]) Replay(order []int32) error { return replay[C, P](p.calls, p.m, order) }
@@ -32,7 +35,7 @@ func (p *plainProblem[C, P, S]) Engines() []Engine {
 	return []Engine{{Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
 		order, r := wgl[C, P](ctx, p.calls, p.m, memory)
 		return Answer{Result: r, Order: order}
-	}}}
+	}, Holds: wglCallBytes * int64(len(p.calls))}}
 }
 
 // Groups implements Problem: of a plain problem nothing but reads can be left out.

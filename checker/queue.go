@@ -65,13 +65,14 @@ func queue() machine[queueCall, []value] {
 	return machine[queueCall, []value]{
 		step: func(state []value, c *queueCall) ([]value, bool) {
 			if c.in != none {
-				return append(slices.Clip(state), c.in), true
+				return slices.Concat(state, []value{c.in}), true
 			}
 			return dequeued(state, c)
 		},
 		equal: slices.Equal[[]value],
 		hash:  hashOf[value],
 		reads: func(c *queueCall) bool { return c.out == null },
+		size:  sizeOfValues,
 	}
 }
 
@@ -88,10 +89,13 @@ func dequeued(state []value, c *queueCall) ([]value, bool) {
 }
 
 // Machine implements Problem.
-func (p *queueProblem) Machine() porcupine.Model { return queue().porcupine() }
+func (p *queueProblem) Machine() Machine { return queue().porcupine() }
 
 // Operations implements Problem.
 func (p *queueProblem) Operations() []porcupine.Operation { return porcupineOps(p.calls) }
+
+// Len implements Problem.
+func (p *queueProblem) Len() int { return len(p.calls) }
 
 // Replay implements Problem. It keeps one queue, where the machine would make a new one for each enqueue.
 func (p *queueProblem) Replay(order []int32) error {

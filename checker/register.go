@@ -144,10 +144,13 @@ func register() machine[call, value] {
 }
 
 // Machine implements Problem.
-func (p *registerProblem) Machine() porcupine.Model { return register().porcupine() }
+func (p *registerProblem) Machine() Machine { return register().porcupine() }
 
 // Operations implements Problem.
 func (p *registerProblem) Operations() []porcupine.Operation { return porcupineOps(p.calls) }
+
+// Len implements Problem.
+func (p *registerProblem) Len() int { return len(p.calls) }
 
 // Replay implements Problem.
 func (p *registerProblem) Replay(order []int32) error { return replay(p.calls, register(), order) }

@@ -18,7 +18,7 @@ func smallHistory(r *rand.Rand) []history.Op {
 }
 
 // plain is Porcupine's own answer, without anything of ours but the model.
-func plain(p Problem) bool { return porcupine.CheckOperations(p.Machine(), p.Operations()) }
+func plain(p Problem) bool { return porcupine.CheckOperations(p.Machine().Model, p.Operations()) }
 
 func picture(ops []history.Op) string { return history.Draw(ops, history.DrawOptions{}) }
 

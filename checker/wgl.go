@@ -18,14 +18,24 @@ import (
 //     has a place in later, it can be moved to the front of.
 //   - A call that may not have happened is tried after all others, and never where it changes nothing.
 //   - The search ends when all calls that must have happened are done.
+//
+// It holds at most memory bytes: for each call, wglCallBytes; for each configuration, its fingerprint; and the states on the way
+// to the present one.
 func wgl[C any, P timed[C], S any](ctx context.Context, calls []C, m machine[C, S], memory int64) ([]int32, result) {
-	w := wglSearch[C, P, S]{calls: calls, m: m, seen: newFingerprints(len(calls)), room: memory / fingerprintBytes}
-	w.lay()
-	if w.room -= int64(len(calls)); w.room < 0 {
+	room := memory - wglCallBytes*int64(len(calls))
+	if room < 0 {
 		return nil, outOfMemory
 	}
+	w := wglSearch[C, P, S]{
+		calls: calls, m: m, stack: make([]wglFrame[S], 0, len(calls)), seen: newFingerprints(len(calls)), room: room,
+	}
+	w.lay()
 	return w.run(ctx)
 }
+
+// wglCallBytes is what a search holds for each call whatever it finds: two edges, which are garbage when the rest is made,
+// two events, a frame with the largest state, four slots for fingerprints, and its place in the order.
+const wglCallBytes = 2*16 + 4 + 2*20 + 56 + 4*16 + 4
 
 // wglEvent is the begin or the end of a call in a list of those that are not done yet.
 type wglEvent struct {
@@ -50,7 +60,8 @@ type wglSearch[C any, P timed[C], S any] struct {
 	left   int        // calls that must have happened and are not done
 	stack  []wglFrame[S]
 	seen   fingerprints
-	room   int64 // for so many configurations more
+	room   int64 // bytes that it may still take
+	work   int64 // steps and bytes since it last looked at its context
 }
 
 // lay makes the list, by time; of one moment begins come first, since intervals are closed.
@@ -95,8 +106,8 @@ func (w *wglSearch[C, P, S]) lay() {
 func (w *wglSearch[C, P, S]) run(ctx context.Context) ([]int32, result) {
 	state, set := w.m.start, [2]uint64{}
 	at, unsure := w.events[0].next, false
-	for steps := 1; w.left > 0; steps++ {
-		if steps&0xfff == 0 && ctx.Err() != nil {
+	for w.left > 0 {
+		if w.expired(ctx, state) {
 			return nil, outOfTime
 		}
 		if at < 0 || w.events[at].end { // no further call can be next
@@ -104,7 +115,7 @@ func (w *wglSearch[C, P, S]) run(ctx context.Context) ([]int32, result) {
 				at, unsure = w.events[0].next, true
 				continue
 			}
-			f, ok := w.back()
+			f, ok := w.back(state)
 			if !ok {
 				return nil, illegal
 			}
@@ -117,10 +128,10 @@ func (w *wglSearch[C, P, S]) run(ctx context.Context) ([]int32, result) {
 			at = w.events[at].next
 			continue
 		}
-		if w.room--; w.room < 0 {
+		c := &w.calls[w.events[at].call]
+		if w.room -= fingerprintBytes + w.m.adds(c, next); w.room < 0 {
 			return nil, outOfMemory
 		}
-		c := &w.calls[w.events[at].call]
 		w.stack = append(w.stack, wglFrame[S]{event: at, state: state, set: set, forced: w.m.reads(c)})
 		w.lift(at)
 		state, set = next, nextSet
@@ -152,11 +163,30 @@ func (w *wglSearch[C, P, S]) try(at int32, unsure bool, state S, set [2]uint64) 
 	return next, set, w.seen.add(key)
 }
 
-// back undoes calls up to and including the last one in whose place another may be tried.
-func (w *wglSearch[C, P, S]) back() (f wglFrame[S], ok bool) {
+// expired tells whether ctx is done; it looks after every 4,096 steps, or as long as it takes to make, compare and hash a MiB
+// of states.
+func (w *wglSearch[C, P, S]) expired(ctx context.Context, state S) bool {
+	const step, look = 256, 1 << 20
+	w.work += step
+	if w.m.size != nil {
+		w.work += w.m.size(state)
+	}
+	if w.work < look {
+		return false
+	}
+	w.work = 0
+	return ctx.Err() != nil
+}
+
+// back undoes calls up to and including the last one in whose place another may be tried. What state and those before it held
+// is free again.
+func (w *wglSearch[C, P, S]) back(state S) (f wglFrame[S], ok bool) {
 	for len(w.stack) > 0 {
 		f = w.stack[len(w.stack)-1]
+		w.stack[len(w.stack)-1] = wglFrame[S]{} // so that its state can go
 		w.stack = w.stack[:len(w.stack)-1]
+		w.room += w.m.adds(&w.calls[w.events[f.event].call], state)
+		state = f.state
 		w.unlift(f.event)
 		if !f.forced {
 			return f, true

@@ -22,7 +22,7 @@ func witness(ctx context.Context, m Model, k *keyCheck, memory int64) Problem {
 	switch whole := p == k.problem; {
 	case !whole:
 		part = w.part(p)
-	case part != nil && len(part.Operations()) <= 2:
+	case part != nil && part.Len() <= 2:
 		return part // of which nothing can be left out
 	case part != nil:
 		part = w.earliest(m, k.ops, part)
@@ -92,7 +92,7 @@ func (w *witnessSearch) earliest(m Model, ops []*history.Op, part Problem) Probl
 		}
 		const small = 6 // operations; what is longer is worse to read than what is later
 		earlier := w.part(p)
-		if earlier == nil || len(earlier.Operations()) > max(small, len(part.Operations())) {
+		if earlier == nil || earlier.Len() > max(small, part.Len()) {
 			break
 		}
 		part = earlier
@@ -187,7 +187,7 @@ func (w *witnessSearch) fewer(p Problem, n, parts int) Problem {
 
 // singles weakens single operations as long as what is left stays illegal.
 func (w *witnessSearch) singles(p Problem) Problem {
-	for i := len(p.Operations()) - 1; i >= 0 && w.ctx.Err() == nil; i-- {
+	for i := p.Len() - 1; i >= 0 && w.ctx.Err() == nil; i-- {
 		if weaker, ok := p.Weaken(i); ok && w.illegal(weaker) {
 			p = weaker
 		}
