@@ -93,7 +93,7 @@ func (l *linearizable) beside(ctx context.Context, keys []*keyCheck) int {
 
 func disagrees(k *keyCheck, p Problem) error {
 	return &KeyError{k.key, fmt.Errorf("%s disagrees with Porcupine about %s, which is a bug in the checker",
-		k.engine, words.Count(len(p.Operations()), "operation"))}
+		k.engine, words.Count(p.Len(), "operation"))}
 }
 
 // KeyError says what the checker did wrong with a key, whose history is the evidence.

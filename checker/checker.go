@@ -71,6 +71,8 @@ type Finding struct {
 	Ops  []int         `json:"ops"`  // the witnesses, as Op.Index, by time of call; may be empty
 	From time.Duration `json:"from"` // first call among the witnesses, since the run began
 	To   time.Duration `json:"to"`   // last return among the witnesses
+	// Unconfirmed says why Porcupine, which was asked, could not confirm it; one sentence, empty if it did.
+	Unconfirmed string `json:"unconfirmed,omitempty"`
 	// Proof are the steps that lead from the witnesses to a contradiction, in words; it may be empty.
 	Proof []string `json:"proof,omitempty"`
 }

@@ -21,7 +21,7 @@ type Budget struct {
 	Time    time.Duration // for the whole check, witnesses not included; 60 s
 	KeyTime time.Duration // for the search of one key; 20 s
 	Memory  int64         // bytes that all searches at a time may hold; 1 GiB
-	Witness time.Duration // for cutting out the witness of one key; 2 s
+	Witness time.Duration // for cutting out the witness of one key, and as long again for Porcupine to confirm it; 2 s
 	// CrossCheck is how far Porcupine judges beside the engines, in time of its own.
 	CrossCheck CrossCheck
 }
@@ -172,9 +172,12 @@ func (l *linearizable) decideKey(ctx context.Context, k *keyCheck, memory int64)
 }
 
 // explainAll makes the findings of the illegal keys, the earliest keys first. Witnesses have their own
-// time, because a conviction without one is of little use to anybody: as much again as the check.
+// time, because a conviction without one is of little use to anybody: as much again as the check. What was cut out by
+// then may be confirmed a little later.
 func (l *linearizable) explainAll(ctx context.Context, keys []*keyCheck) {
-	ctx, cancel := context.WithTimeout(ctx, l.budget.Time)
+	confirming, cancel := context.WithTimeout(ctx, l.budget.Time+min(l.budget.Time/20, l.budget.Witness))
+	defer cancel()
+	ctx, cancel = context.WithTimeout(confirming, l.budget.Time)
 	defer cancel()
 	slices.SortStableFunc(keys, func(a, b *keyCheck) int { return cmp.Compare(a.ops[0].Index, b.ops[0].Index) })
 	var pool errgroup.Group
@@ -185,30 +188,36 @@ func (l *linearizable) explainAll(ctx context.Context, keys []*keyCheck) {
 		}
 		pool.Go(func() error {
 			timed, cancel := context.WithTimeout(ctx, l.budget.Witness)
-			defer cancel()
-			l.explainKey(timed, k)
+			core := witness(timed, l.model, k, l.share())
+			cancel()
+			l.explainKey(confirming, k, core)
 			return nil
 		})
 	}
 	_ = pool.Wait() // no worker returns an error
 }
 
-func (l *linearizable) explainKey(ctx context.Context, k *keyCheck) {
-	core := witness(ctx, l.model, k, l.share())
-	if len(core.Operations()) <= confirmOps {
-		confirm, cancel := context.WithTimeout(context.WithoutCancel(ctx), l.budget.Witness)
-		defer cancel()
-		if search(confirm, core, l.share()) == legal {
-			k.err = disagrees(k, core)
-			return
-		}
+// explainKey tells what is wrong with k by a part without a legal order, about which Porcupine is asked, without any
+// simplification of ours.
+func (l *linearizable) explainKey(ctx context.Context, k *keyCheck, core Problem) {
+	timed, cancel := context.WithTimeout(ctx, l.budget.Witness)
+	defer cancel()
+	confirmed := search(timed, core, l.share())
+	if confirmed == legal {
+		k.err = disagrees(k, core)
+		return
 	}
 	f := core.Explain(k.ops)
+	switch {
+	case confirmed == outOfMemory:
+		f.Unconfirmed = fmt.Sprintf("Porcupine did not confirm it: %s are too many.", words.Count(core.Len(), "operation"))
+	case confirmed == outOfTime && ctx.Err() != nil:
+		f.Unconfirmed = "Porcupine did not confirm it: the time of the check was over."
+	case confirmed == outOfTime:
+		f.Unconfirmed = fmt.Sprintf("Porcupine did not confirm it within %v.", l.budget.Witness)
+	}
 	k.finding = &f
 }
-
-// confirmOps is the largest core that Porcupine is asked to confirm without our simplification.
-const confirmOps = 64
 
 // conclude sums the keys up.
 func (l *linearizable) conclude(v *Verdict, keys []*keyCheck) {

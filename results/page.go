@@ -102,7 +102,7 @@ func (r *Run) numbers() []fact {
 }
 
 func findingRowOf(n int, f Finding) findingRow {
-	row := findingRow{Number: n, Title: findingTitle(f), Text: clean(f.Text, sentenceLimit), Checker: clean(f.Checker, valueLimit)}
+	row := findingRow{Number: n, Title: findingTitle(f), Text: sentenceOf(f), Checker: clean(f.Checker, valueLimit)}
 	if timed(f) {
 		row.At, row.Window = between(f.From, f.To), clean(nonEmpty(f.Window, "no fault active"), errLimit)
 	}

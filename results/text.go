@@ -98,7 +98,7 @@ func (r *Run) FindingText(n int, colour bool) string {
 	var b strings.Builder
 	left := "INVALID  " + h.Workload + "  " + findingTitle(f)
 	b.WriteString(paintWord(checker.Invalid, headline(left, h), "INVALID", colour) + "\n")
-	fmt.Fprintf(&b, "  %s\n", clean(f.Text, sentenceLimit))
+	fmt.Fprintf(&b, "  %s\n", sentenceOf(f))
 	if drawing := r.drawingOf(f); drawing != "" {
 		b.WriteString("\n" + indent(drawing, "  ") + "\n")
 	}

@@ -68,7 +68,7 @@ type shownLine struct {
 func (r *Run) violationOf(n int) violation {
 	f := r.Verdict.Findings[n-1]
 	ops := r.witnesses(f)
-	v := violation{Number: n, Run: r.header(), Title: findingTitle(f), Sentence: clean(f.Text, sentenceLimit)}
+	v := violation{Number: n, Run: r.header(), Title: findingTitle(f), Sentence: sentenceOf(f)}
 	v.Key = clean(f.Key, valueLimit)
 	v.Facts = r.factsOf(f, ops)
 	if v.Timed = timed(f); v.Timed {
@@ -90,6 +90,11 @@ func findingTitle(f Finding) string {
 		return clean(f.Rule, valueLimit)
 	}
 	return clean(f.Key, valueLimit) + ": " + clean(f.Rule, valueLimit)
+}
+
+// sentenceOf says what broke, and that nobody else confirmed it, if so.
+func sentenceOf(f Finding) string {
+	return strings.TrimSuffix(clean(f.Text, sentenceLimit)+" "+clean(f.Unconfirmed, sentenceLimit), " ")
 }
 
 func (r *Run) factsOf(f Finding, ops []history.Op) []fact {

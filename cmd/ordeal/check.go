@@ -143,6 +143,9 @@ func judgeHistory(c *cobra.Command, path, model string, budget checker.Budget) (
 			fmt.Fprintf(&text, "%q: ", f.Key)
 		}
 		fmt.Fprintf(&text, "%s\n  %s\n", f.Rule, f.Text)
+		if f.Unconfirmed != "" {
+			fmt.Fprintf(&text, "  %s\n", f.Unconfirmed)
+		}
 	}
 	return verdict, text.String(), nil
 }
