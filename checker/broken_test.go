@@ -21,6 +21,21 @@ func (l *liar) Engines() []Engine {
 	return []Engine{{Name: "liar", Decide: func(context.Context, int64) Answer { return l.answer }}}
 }
 
+// lying is the model of registers about which the liar says answer.
+func lying(answer Answer) Model {
+	return Model{Name: "liar", Parse: func(ops []*history.Op) (Problem, error) {
+		p, err := parseRegister(ops)
+		return &liar{p.(*registerProblem), answer}, err
+	}}
+}
+
+// twoOps are a write of 1 and a read of what is seen after it.
+func twoOps(seen string) []history.Op {
+	ops := easy("k", 2)
+	ops[1].Index, ops[0].Input, ops[1].Output = 1, []byte("1"), []byte(seen)
+	return ops
+}
+
 // An engine that is wrong is found out: by the replay of its order, by Porcupine beside it, by Porcupine on its core.
 func TestAWrongEngineIsFoundOut(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -34,19 +49,73 @@ func TestAWrongEngineIsFoundOut(t *testing.T) {
 		"illegal, but it is not":      {Answer{Result: illegal}, "1", CrossCheckOff, "liar disagrees with Porcupine about "},
 		"illegal, and seen beside":    {Answer{Result: illegal}, "1", CrossCheckAll, "liar disagrees with Porcupine about "},
 	} {
-		m := Model{Name: "liar", Parse: func(ops []*history.Op) (Problem, error) {
-			p, err := parseRegister(ops)
-			return &liar{p.(*registerProblem), c.answer}, err
-		}}
-		ops := easy("k", 2)
-		ops[1].Index, ops[0].Input, ops[1].Output = 1, []byte("1"), []byte(c.seen)
-		v := Linearizable(m, Budget{CrossCheck: c.beside}).Check(t.Context(), ops)
+		v := Linearizable(lying(c.answer), Budget{CrossCheck: c.beside}).Check(t.Context(), twoOps(c.seen))
 		require.ErrorContains(t, v.Broken, c.problem, name)
 		var broken *KeyError
 		require.ErrorAs(t, v.Broken, &broken)
 		require.Equal(t, "k", broken.Key)
 		require.NotEqual(t, Valid, v.Status)
 	}
+}
+
+// Porcupine, asked about a whole key, finds out an engine whose part is illegal by itself but not a part of the key.
+func TestAWrongPartIsFoundOutBeside(t *testing.T) {
+	part, err := parseRegister(pointers(twoOps("2")))
+	require.NoError(t, err)
+	for _, cross := range []CrossCheck{CrossCheckSample, CrossCheckAll} {
+		v := Linearizable(lying(Answer{Result: illegal, Part: part}), Budget{CrossCheck: cross}).Check(t.Context(), twoOps("1"))
+		require.ErrorContains(t, v.Broken, "liar disagrees with Porcupine about 2 operations")
+		var broken *KeyError
+		require.ErrorAs(t, v.Broken, &broken)
+		require.Equal(t, "k", broken.Key)
+		require.Empty(t, v.Findings)
+	}
+	v := Linearizable(lying(Answer{Result: illegal, Part: part}), Budget{CrossCheck: CrossCheckOff}).Check(t.Context(), twoOps("1"))
+	require.NoError(t, v.Broken, "nobody else could know")
+}
+
+// searchedRegister is a register that only the search decides, so that nobody tells a part.
+type searchedRegister struct{ *registerProblem }
+
+func (r searchedRegister) Engines() []Engine {
+	return []Engine{{Name: "search", Decide: r.searched}}
+}
+
+// A finding tells whether Porcupine confirmed it.
+func TestAFindingTellsIfItIsUnconfirmed(t *testing.T) {
+	searched := Model{Name: "searched", Parse: func(ops []*history.Op) (Problem, error) {
+		p, err := parseRegister(ops)
+		return searchedRegister{p.(*registerProblem)}, err
+	}}
+	bad := easy("k", 3000)
+	for i := range bad {
+		bad[i].Index = i
+	}
+	bad[2999].Output = []byte("7")
+	for name, c := range map[string]struct {
+		ops    []history.Op
+		budget Budget
+		want   string
+	}{
+		"confirmed":        {twoOps("2"), Budget{}, ""},
+		"too many":         {bad, Budget{Memory: 4 << 20, Witness: 1}, "Porcupine did not confirm it: 3000 operations are too many."},
+		"not in its time":  {twoOps("2"), Budget{Witness: 1}, "Porcupine did not confirm it within 1ns."},
+		"large, confirmed": {bad, Budget{}, ""},
+	} {
+		c.budget.CrossCheck = CrossCheckOff
+		v := Linearizable(searched, c.budget).Check(t.Context(), c.ops)
+		require.NoError(t, v.Broken, name)
+		require.Equal(t, Invalid, v.Status, name)
+		require.Equal(t, c.want, v.Findings[0].Unconfirmed, name)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l := Linearizable(Register(), Budget{}).(*linearizable)
+	ops := twoOps("2")
+	keys := byKey(ops)
+	l.decideAll(t.Context(), keys)
+	l.explainAll(ctx, keys)
+	require.Equal(t, "Porcupine did not confirm it: the time of the check was over.", keys[0].finding.Unconfirmed)
 }
 
 // Forty failed cas that do not tell what they found, each after a write of the value that it did not find, and 39 writes

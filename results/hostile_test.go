@@ -68,6 +68,7 @@ func hostileRun(t *testing.T, text string) *Dir {
 	for range min(200, 1+1<<20/len(long)) {
 		f.Proof = append(f.Proof, long)
 	}
+	f.Unconfirmed = text
 	g := f
 	g.Text = long
 	require.NoError(t, d.WriteVerdict(Verdict{Status: checker.Invalid, Reason: long, Ops: Counts{OK: 3, Fail: 1, Info: 1}, Findings: []Finding{f, g},

@@ -47,6 +47,7 @@ func TestPagesOfAnAwfulRunAreSmallToo(t *testing.T) {
 		op := s.op(i, "read", fmt.Sprint("k", i), "n1", "", "5", at, at+5*ms, history.OK, "")
 		f := Finding{Checker: "register"}
 		f.Key, f.Rule, f.Text, f.Ops, f.From, f.To = fmt.Sprint("k", i), "phantom", strings.Repeat("p read 5; nobody ever wrote 5. ", 30), []int{op}, at, at+5*ms
+		f.Unconfirmed = "Porcupine did not confirm it within 2s."
 		v.Findings = append(v.Findings, f)
 	}
 	for i := range 9 {
@@ -72,6 +73,7 @@ func TestPagesOfAnAwfulRunAreSmallToo(t *testing.T) {
 	text, err := os.ReadFile(d.ViolationText(violationPages))
 	require.NoError(t, err)
 	require.Contains(t, string(text), "k49: phantom")
+	require.Contains(t, string(text), "Porcupine did not confirm it within 2s.")
 	require.LessOrEqual(t, size(t, d.StepSummary()), summaryLimit)
 	full, err := os.ReadFile(d.Violation(50))
 	require.NoError(t, err)
