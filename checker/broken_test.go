@@ -81,12 +81,15 @@ func (r searchedRegister) Engines() []Engine {
 	return []Engine{{Name: "search", Decide: r.searched}}
 }
 
-// A finding tells whether Porcupine confirmed it.
-func TestAFindingTellsIfItIsUnconfirmed(t *testing.T) {
-	searched := Model{Name: "searched", Parse: func(ops []*history.Op) (Problem, error) {
+func searchedModel() Model {
+	return Model{Name: "searched", Parse: func(ops []*history.Op) (Problem, error) {
 		p, err := parseRegister(ops)
 		return searchedRegister{p.(*registerProblem)}, err
 	}}
+}
+
+// A finding tells whether Porcupine confirmed it.
+func TestAFindingTellsIfItIsUnconfirmed(t *testing.T) {
 	bad := easy("k", 3000)
 	for i := range bad {
 		bad[i].Index = i
@@ -103,7 +106,7 @@ func TestAFindingTellsIfItIsUnconfirmed(t *testing.T) {
 		"large, confirmed": {bad, Budget{}, ""},
 	} {
 		c.budget.CrossCheck = CrossCheckOff
-		v := Linearizable(searched, c.budget).Check(t.Context(), c.ops)
+		v := Linearizable(searchedModel(), c.budget).Check(t.Context(), c.ops)
 		require.NoError(t, v.Broken, name)
 		require.Equal(t, Invalid, v.Status, name)
 		require.Equal(t, c.want, v.Findings[0].Unconfirmed, name)

@@ -153,6 +153,44 @@ func TestTooLittleMemoryIsNotTaken(t *testing.T) {
 	require.Equal(t, legal, r, "it would have done")
 }
 
+// An engine that searches holds no more than it says, so that it is not begun with less.
+func TestSearchHoldsWhatItSays(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(2))
+	const n = 50_000
+	same := func(int) string { return "1" }
+	reads := growing(n, "read", same)
+	for i := range reads {
+		reads[i].Input, reads[i].Output = nil, json.RawMessage("[1,2,1]")
+	}
+	for i, element := range []string{"1", "2", "1"} {
+		reads[i].F, reads[i].Input, reads[i].Output = "append", json.RawMessage(element), nil
+	}
+	pairs := growing(n, "enqueue", same)
+	for i := 1; i < n; i += 2 {
+		pairs[i].F, pairs[i].Input, pairs[i].Output = "dequeue", nil, pairs[i].Input
+	}
+	for name, c := range map[string]struct {
+		model Model
+		ops   []history.Op
+	}{
+		"list": {List(), reads}, "queue": {Queue(), pairs}, "counter": {Counter(), growing(n, "add", same)},
+		"text": {Text(), growing(n, "write", func(int) string { return `"1"` })},
+	} {
+		p, err := c.model.Parse(pointers(c.ops))
+		require.NoError(t, err)
+		engines := p.Engines()
+		e := engines[len(engines)-1]
+		m := newMeter()
+		r := e.Decide(t.Context(), 1<<40).Result
+		used := m.stop()
+		require.Equal(t, legal, r, name)
+		t.Logf("%s: %d of %d bytes an operation", name, used/n, e.Holds/n)
+		require.Less(t, used, uint64(e.Holds*11/10), name)
+		require.Equal(t, "search", e.Name)
+		runtime.KeepAlive(c.ops)
+	}
+}
+
 // countsLooks is a context that is done when somebody looks.
 type countsLooks struct {
 	context.Context

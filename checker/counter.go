@@ -134,7 +134,7 @@ func (p *counterProblem) Engines() []Engine {
 	return []Engine{{Name: "counter ladder", Decide: p.climbed}, {Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
 		order, r := wgl(ctx, p.calls, p.machine(), memory)
 		return Answer{Result: r, Order: order}
-	}}}
+	}, Holds: searchBytes * int64(len(p.calls))}}
 }
 
 func (p *counterProblem) with(calls []counterCall) *counterProblem {

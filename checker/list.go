@@ -116,7 +116,7 @@ func (p *listProblem) Len() int { return len(p.calls) }
 
 // Engines implements Problem.
 func (p *listProblem) Engines() []Engine {
-	return []Engine{{Name: "list order", Decide: p.ordered}, {Name: "search", Decide: p.searched}}
+	return []Engine{{Name: "list order", Decide: p.ordered}, {Name: "search", Decide: p.searched, Holds: searchBytes * int64(len(p.calls))}}
 }
 
 func (p *listProblem) with(calls []listCall) *listProblem {

@@ -35,7 +35,7 @@ func (p *plainProblem[C, P, S]) Engines() []Engine {
 	return []Engine{{Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
 		order, r := wgl[C, P](ctx, p.calls, p.m, memory)
 		return Answer{Result: r, Order: order}
-	}, Holds: wglCallBytes * int64(len(p.calls))}}
+	}, Holds: searchBytes * int64(len(p.calls))}}
 }
 
 // Groups implements Problem: of a plain problem nothing but reads can be left out.

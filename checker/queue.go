@@ -115,7 +115,10 @@ func (p *queueProblem) Replay(order []int32) error {
 // Engines implements Problem.
 func (p *queueProblem) Engines() []Engine {
 	holds := int64(len(p.calls))*fifoBytes + int64(len(p.values))*fifoElementBytes
-	return []Engine{{Name: "queue order", Decide: p.ordered, Holds: holds}, {Name: "search", Decide: p.searched}}
+	return []Engine{
+		{Name: "queue order", Decide: p.ordered, Holds: holds},
+		{Name: "search", Decide: p.searched, Holds: searchBytes * int64(len(p.calls))},
+	}
 }
 
 // Groups implements Problem: a group is an element, with all that put it in or took it out.

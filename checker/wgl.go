@@ -37,6 +37,10 @@ func wgl[C any, P timed[C], S any](ctx context.Context, calls []C, m machine[C, 
 // two events, a frame with the largest state, four slots for fingerprints, and its place in the order.
 const wglCallBytes = 2*16 + 4 + 2*20 + 56 + 4*16 + 4
 
+// searchBytes is what an engine that searches holds for each call, with copies of the calls and tables of their values. What is more
+// than wglCallBytes is within what the search counts too much: the slots of its first fingerprints, twice.
+const searchBytes = 256
+
 // wglEvent is the begin or the end of a call in a list of those that are not done yet.
 type wglEvent struct {
 	call       int32

@@ -20,6 +20,7 @@ func witness(ctx context.Context, m Model, k *keyCheck, memory int64) Problem {
 	w := witnessSearch{ctx: ctx, memory: memory}
 	p, part := k.part, k.known
 	switch whole := p == k.problem; {
+	case ctx.Err() != nil: // too late to cut out anything
 	case !whole:
 		part = w.part(p)
 	case part != nil && part.Len() <= 2:
