@@ -3,7 +3,6 @@ package checker
 import (
 	"context"
 	"sync/atomic"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 )
@@ -121,20 +120,32 @@ func (w *watched) Equal(a, b any) bool {
 
 // local looks for a violation among groups that are near each other in time, for keys that are too
 // hard as a whole: an illegal part convicts the whole (see Problem). It returns the part, or nil.
-// Parts share the time that is left, so that a hard one does not keep the others from being tried.
+// It halves p until few groups are left, and any two with fewer than overlap between them stay together somewhere. Parts share
+// the time that is left, so that a hard one does not keep the others from being tried.
 func local(ctx context.Context, p Problem, memory int64) Problem {
-	const width, step = 32, 16
+	const width, overlap = 32, 16 // groups
 	n := p.Groups()
-	for from := 0; from < n && ctx.Err() == nil; from += step {
-		part := p.Keep(func(g int) bool { return g >= from && g < from+width })
-		slice, cancel := ctx, context.CancelFunc(func() {})
-		if end, ok := ctx.Deadline(); ok {
-			parts := (n - from + step - 1) / step
-			slice, cancel = context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
+	if n < 2 {
+		return nil
+	}
+	common := min(overlap, n/2)
+	first, cancel := halfOf(ctx)
+	defer cancel()
+	for _, half := range [...]struct {
+		ctx      context.Context
+		from, to int
+	}{{first, 0, (n + common) / 2}, {ctx, (n - common) / 2, n}} {
+		if half.ctx.Err() != nil {
+			continue
 		}
-		found := convicts(slice, part, memory)
-		cancel()
-		if found {
+		part := p.Keep(func(g int) bool { return half.from <= g && g < half.to })
+		switch {
+		case part.Groups() > width:
+			part = local(half.ctx, part, memory)
+		case !convicts(half.ctx, part, memory):
+			part = nil
+		}
+		if part != nil {
 			return part
 		}
 	}
