@@ -25,7 +25,7 @@ func growing(n int, f string, input func(i int) string) []history.Op {
 }
 
 // heavy are histories whose states together take several times what budgetOfHeavy allows, though there are few of them.
-// Values repeat that were found, so that the search has to decide.
+// Values repeat that were found, and a text is empty, so that the search has to decide.
 func heavy() map[string]struct {
 	model Model
 	ops   []history.Op
@@ -35,6 +35,8 @@ func heavy() map[string]struct {
 	for i := range transfers {
 		transfers[i].Output = json.RawMessage(fmt.Sprintf("[%d,%d]", -i-1, i+1))
 	}
+	text := growing(1500, "append", func(i int) string { return fmt.Sprintf(`"%0100d"`, i) })
+	text[0].Input = json.RawMessage(`""`)
 	list, queue := growing(6001, "append", twice), growing(6001, "enqueue", twice)
 	all, first := &list[6000], &queue[6000]
 	all.F, all.Input, all.Output = "read", nil, json.RawMessage("[0,0")
@@ -47,7 +49,7 @@ func heavy() map[string]struct {
 		model Model
 		ops   []history.Op
 	}{
-		"text":  {Text(), growing(1500, "append", func(i int) string { return fmt.Sprintf(`"%0100d"`, i) })},
+		"text":  {Text(), text},
 		"list":  {List(), list},
 		"queue": {Queue(), queue},
 		"bank":  {Bank(), transfers},
@@ -56,15 +58,20 @@ func heavy() map[string]struct {
 
 const budgetOfHeavy = 16 << 20
 
+// lastEngine is the search.
+func lastEngine(p Problem) Engine {
+	engines := p.Engines()
+	return engines[len(engines)-1]
+}
+
 // What an engine and Porcupine hold, states and all, is within a tenth of what they may.
 func TestStatesCountAsMemory(t *testing.T) {
 	defer debug.SetGCPercent(debug.SetGCPercent(2)) // what is in use is to be little more than what is held
 	for name, h := range heavy() {
 		p, err := h.model.Parse(pointers(h.ops))
 		require.NoError(t, err)
-		engines := p.Engines()
 		for judge, decide := range map[string]func() result{
-			"search":    func() result { return engines[len(engines)-1].Decide(t.Context(), budgetOfHeavy).Result },
+			"search":    func() result { return lastEngine(p).Decide(t.Context(), budgetOfHeavy).Result },
 			"porcupine": func() result { return search(t.Context(), p, budgetOfHeavy) },
 		} {
 			m := newMeter()
@@ -89,7 +96,7 @@ func TestStatesOfAnOrderThatFailedAreGivenBack(t *testing.T) {
 	ops[7].F, ops[7].Input, ops[7].Output = "read", nil, json.RawMessage(`"none"`)
 	p, err := parseText(pointers(ops))
 	require.NoError(t, err)
-	require.Equal(t, illegal, p.Engines()[0].Decide(t.Context(), 400<<10).Result)
+	require.Equal(t, illegal, lastEngine(p).Decide(t.Context(), 400<<10).Result)
 	require.Equal(t, outOfMemory, search(t.Context(), p, 400<<10))
 	require.Equal(t, illegal, search(t.Context(), p, 1<<30))
 }
@@ -113,7 +120,7 @@ func TestWhatIsHeldOnceCountsOnce(t *testing.T) {
 	}{{read, legal}, {atOnce, illegal}} {
 		p, err := parseText(pointers(c.ops))
 		require.NoError(t, err)
-		require.Equal(t, c.want, p.Engines()[0].Decide(t.Context(), 300<<10).Result)
+		require.Equal(t, c.want, lastEngine(p).Decide(t.Context(), 300<<10).Result)
 		require.Equal(t, c.want, search(t.Context(), p, 300<<10))
 	}
 }
@@ -178,8 +185,7 @@ func TestSearchHoldsWhatItSays(t *testing.T) {
 	} {
 		p, err := c.model.Parse(pointers(c.ops))
 		require.NoError(t, err)
-		engines := p.Engines()
-		e := engines[len(engines)-1]
+		e := lastEngine(p)
 		m := newMeter()
 		r := e.Decide(t.Context(), 1<<40).Result
 		used := m.stop()
@@ -209,7 +215,7 @@ func TestSearchLooksAtItsContextByBytes(t *testing.T) {
 		p, err := parseText(pointers(growing(n, "append", func(int) string { return fmt.Sprintf(`"%0*d"`, c.length, 0) })))
 		require.NoError(t, err)
 		ctx := &countsLooks{Context: t.Context()}
-		require.Equal(t, legal, p.Engines()[0].Decide(ctx, 1<<30).Result)
+		require.Equal(t, legal, lastEngine(p).Decide(ctx, 1<<30).Result)
 		require.GreaterOrEqual(t, ctx.looks, c.looks)
 		require.LessOrEqual(t, ctx.looks, 2*c.looks)
 	}
