@@ -7,6 +7,35 @@ import (
 	"time"
 )
 
+// renumbering gives the values of a part of a problem numbers of their own, since whatever decides it has tables of all values.
+type renumbering[T any] struct {
+	all     []T // by old number
+	some    []T // by new number
+	numbers map[value]value
+}
+
+// renumbered keeps the numbers of some values, which must be the first.
+func renumbered[T any](all []T, first int) renumbering[T] {
+	r := renumbering[T]{all: all, some: slices.Clone(all[:first]), numbers: map[value]value{none: none}}
+	for v := range first {
+		r.numbers[value(v)] = value(v)
+	}
+	return r
+}
+
+// number replaces a value's old number by its new one.
+func (r *renumbering[T]) number(v *value) {
+	n, known := r.numbers[*v]
+	if !known {
+		n = value(len(r.some))
+		r.numbers[*v], r.some = n, append(r.some, r.all[*v])
+	}
+	*v = n
+}
+
+// sparse tells whether a problem has so many more values than calls that it should be renumbered.
+func sparse(values, calls int) bool { return values >= 8*calls+8 }
+
 // byFirst is the values that calls touch, in the order of the first begins of those that do. each tells touch of every value of
 // every call.
 func byFirst(values int, each func(touch func(v value, begin time.Duration))) []value {

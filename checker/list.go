@@ -33,7 +33,7 @@ func (c *listCall) reads() bool { return c.element == none }
 // listProblem is the Problem of a list.
 type listProblem struct {
 	calls  []listCall
-	values []json.RawMessage // by value; shared with the problems made of this one
+	values []json.RawMessage // by value; shared with large problems made of this one
 	groups []value           // in the order of first calls; made by Groups
 }
 
@@ -120,7 +120,23 @@ func (p *listProblem) Engines() []Engine {
 }
 
 func (p *listProblem) with(calls []listCall) *listProblem {
-	return &listProblem{calls: calls, values: p.values}
+	shown := 0
+	for i := range calls {
+		shown += len(calls[i].shows)
+	}
+	if !sparse(len(p.values), len(calls)+shown) {
+		return &listProblem{calls: calls, values: p.values}
+	}
+	calls, numbers := slices.Clone(calls), renumbered(p.values, 0)
+	for i := range calls {
+		c := &calls[i]
+		numbers.number(&c.element)
+		c.shows = slices.Clone(c.shows)
+		for k := range c.shows {
+			numbers.number(&c.shows[k])
+		}
+	}
+	return &listProblem{calls: calls, values: numbers.some}
 }
 
 // appends counts, by value, the calls that append it.

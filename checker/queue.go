@@ -29,7 +29,7 @@ type queueCall struct {
 // queueProblem is the Problem of a queue.
 type queueProblem struct {
 	calls  []queueCall
-	values []json.RawMessage // by value; shared with the problems made of this one
+	values []json.RawMessage // by value; shared with large problems made of this one
 	groups []value           // in the order of first calls; made by Groups
 }
 
@@ -156,7 +156,7 @@ func (p *queueProblem) Weaken(i int) (Problem, bool) {
 	return p.with(slices.Delete(slices.Clone(p.calls), i, i+1)), true
 }
 
-// with is the problem of some calls of p, less what of unknown outcome cannot help them:
+// with is the problem of some calls of p, which are changed, less what of unknown outcome cannot help them:
 //
 //   - An enqueue whose element nobody is known to have taken out. In a legal order it goes, with whoever took
 //     it: a dequeue of unknown outcome may as well not have happened.
@@ -164,7 +164,16 @@ func (p *queueProblem) Weaken(i int) (Problem, bool) {
 //   - A dequeue that is not among the first as many as elements are left over. If others took something
 //     in a legal order, then so can the first, in their places: they began no later, and have no end.
 func (p *queueProblem) with(calls []queueCall) *queueProblem {
-	taken := make([]bool, len(p.values))
+	values := p.values
+	if sparse(len(values), len(calls)) {
+		numbers := renumbered(values, 1)
+		for i := range calls {
+			numbers.number(&calls[i].in)
+			numbers.number(&calls[i].out)
+		}
+		values = numbers.some
+	}
+	taken := make([]bool, len(values))
 	last := time.Duration(-1)
 	for _, c := range calls {
 		if c.out > null {
@@ -196,6 +205,6 @@ func (p *queueProblem) with(calls []queueCall) *queueProblem {
 	}
 	return &queueProblem{
 		calls:  slices.DeleteFunc(calls, func(c queueCall) bool { return c.in == none && c.out == none && c.begin > last }),
-		values: p.values,
+		values: values,
 	}
 }

@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"encoding/json"
 	"math"
 	"slices"
 	"sort"
@@ -80,24 +79,7 @@ func (f *fifo) part(b *queueBreach) *queueProblem {
 	for k, i := range calls {
 		some[k] = f.p.calls[i]
 	}
-	return f.p.renumbered(some).with(some)
-}
-
-// renumbered numbers the elements of calls anew, so that a small part of a large problem has small tables.
-func (p *queueProblem) renumbered(calls []queueCall) *queueProblem {
-	small := &queueProblem{values: []json.RawMessage{p.values[null]}}
-	numbers := map[value]value{none: none, null: null}
-	for i := range calls {
-		for _, v := range [...]*value{&calls[i].in, &calls[i].out} {
-			number, known := numbers[*v]
-			if !known {
-				number = value(len(small.values))
-				numbers[*v], small.values = number, append(small.values, p.values[*v])
-			}
-			*v = number
-		}
-	}
-	return small
+	return f.p.with(some)
 }
 
 // touching is the calls that put v in or took it out.

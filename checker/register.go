@@ -167,27 +167,17 @@ func (p *registerProblem) Engines() []Engine {
 // with is a problem of calls of p. If it is much smaller, it gets numbers of its own for its values, since whatever
 // decides it has tables of all of them.
 func (p *registerProblem) with(calls []call) *registerProblem {
-	if len(p.values) < 8*len(calls)+8 {
+	if !sparse(len(p.values), len(calls)) {
 		return &registerProblem{calls: calls, values: p.values}
 	}
-	part := &registerProblem{calls: slices.Clone(calls), values: []json.RawMessage{p.values[null]}}
-	numbers := map[value]value{none: none, null: null}
-	number := func(v *value) {
-		n, known := numbers[*v]
-		if !known {
-			n = value(len(part.values))
-			numbers[*v] = n
-			part.values = append(part.values, p.values[*v])
-		}
-		*v = n
+	calls, numbers := slices.Clone(calls), renumbered(p.values, 1)
+	for i := range calls {
+		c := &calls[i]
+		numbers.number(&c.reads)
+		numbers.number(&c.writes)
+		numbers.number(&c.refused)
 	}
-	for i := range part.calls {
-		c := &part.calls[i]
-		number(&c.reads)
-		number(&c.writes)
-		number(&c.refused)
-	}
-	return part
+	return &registerProblem{calls: calls, values: numbers.some}
 }
 
 // Groups implements Problem: a group is a value, with all that write it and all that read it.
