@@ -33,6 +33,15 @@ func (r *renumbering[T]) number(v *value) {
 	*v = n
 }
 
+// both renumbers an element, and the elements of a list that is replaced, for others hold it too.
+func (r *renumbering[T]) both(element *value, shows *[]value) {
+	r.number(element)
+	*shows = slices.Clone(*shows)
+	for i := range *shows {
+		r.number(&(*shows)[i])
+	}
+}
+
 // sparse tells whether a problem has so many more values than calls that it should be renumbered.
 func sparse(values, calls int) bool { return values >= 8*calls+8 }
 

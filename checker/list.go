@@ -129,12 +129,7 @@ func (p *listProblem) with(calls []listCall) *listProblem {
 	}
 	calls, numbers := slices.Clone(calls), renumbered(p.values, 0)
 	for i := range calls {
-		c := &calls[i]
-		numbers.number(&c.element)
-		c.shows = slices.Clone(c.shows)
-		for k := range c.shows {
-			numbers.number(&c.shows[k])
-		}
+		numbers.both(&calls[i].element, &calls[i].shows)
 	}
 	return &listProblem{calls: calls, values: numbers.some}
 }

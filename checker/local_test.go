@@ -48,6 +48,7 @@ func BenchmarkLocal(b *testing.B) {
 			{Register(), load{keys: 1, ops: n, clients: 5}.history(1)},
 			{List(), growing(n, "append", func(i int) string { return fmt.Sprint(i) })},
 			{Queue(), queue},
+			{Text(), growing(n, "append", func(i int) string { return fmt.Sprintf(`"%d;"`, i) })},
 		} {
 			p, err := c.model.Parse(pointers(c.ops))
 			require.NoError(b, err)

@@ -10,8 +10,10 @@ import (
 // appended, in one way only.
 type textProblem struct {
 	plainProblem[textCall, *textCall, string]
-	elements []string // by value; behind those that were written or appended, what was read and is none of them. Shared
-	groups   []value  // in the order of first calls; made by Groups
+	// By value; behind those that were written or appended, what was read and is none of them. Shared with large problems
+	// made of this one.
+	elements []string
+	groups   []value // in the order of first calls; made by Groups
 }
 
 // elementsOf numbers the texts that calls write and append, and takes apart what they read. It is not ok if a text is
@@ -64,7 +66,19 @@ func elementsOf(calls []textCall) (elements []string, ok bool) {
 }
 
 func (p *textProblem) with(calls []textCall) *textProblem {
-	return &textProblem{plainProblem: plainProblem[textCall, *textCall, string]{calls: calls, m: p.m}, elements: p.elements}
+	elements, shown := p.elements, 0
+	for i := range calls {
+		shown += len(calls[i].shows)
+	}
+	if sparse(len(elements), len(calls)+shown) {
+		numbers := renumbered(elements, 0)
+		calls = slices.Clone(calls)
+		for i := range calls {
+			numbers.both(&calls[i].element, &calls[i].shows)
+		}
+		elements = numbers.some
+	}
+	return &textProblem{plainProblem: plainProblem[textCall, *textCall, string]{calls: calls, m: p.m}, elements: elements}
 }
 
 // Engines implements Problem.
