@@ -38,7 +38,7 @@ const (
 //
 // It goes key by key, since linearizability is local, on as many processors as there are. A key is decided by
 // the first of its model's engines that covers its operations; a legal one by a linearization, which is replayed;
-// an illegal one by a small part, which Porcupine confirms. Porcupine also judges beside the engines what it can in
+// an illegal one by a small part, which Porcupine confirms if it can. Porcupine also judges beside the engines what it can in
 // a small budget. Where it comes to another answer, the verdict is Broken.
 //
 // Every key gets a verdict, and every key without a legal order becomes a finding. A key that is too hard for
