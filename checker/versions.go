@@ -24,7 +24,7 @@ import (
 // An order that holds is a linearization, and revisions no longer matter to it. One that does not proves nothing: the
 // model does not know revisions, so they may be wrong where the values are right. That is for Versions to tell.
 func (p *registerProblem) versioned(context.Context, int64) Answer {
-	v := versioning{calls: p.calls, unknown: map[value][]int32{}, found: make([]bool, len(p.values))}
+	v := versioning{calls: p.calls, found: make([]bool, len(p.values))}
 	order, why := v.byRevision()
 	if why != "" {
 		return Answer{Result: unfit, Why: why}
@@ -44,10 +44,10 @@ func shortRevision(r uint64) uint32 { return uint32(min(r, tooFar)) }
 // versioning is an order in the making.
 type versioning struct {
 	calls   []call
-	unknown map[value][]int32 // by value: calls of unknown outcome that write it and are not in the order, by begin
-	all     []int32           // of unknown outcome, by begin
-	found   []bool            // by value: a call finds it
-	looks   []int32           // that have no revision
+	all     leftover // calls of unknown outcome, by begin; those in order are taken
+	byValue leftover // the same by what they write, and by begin
+	found   []bool   // by value: a call finds it
+	looks   []int32  // that have no revision
 	order   []int32
 	state   value         // after order
 	latest  time.Duration // begin of those in order
@@ -59,6 +59,7 @@ func (v *versioning) byRevision() (order []int32, why string) {
 	if !slices.ContainsFunc(v.calls, func(c call) bool { return !c.maybe && c.revision > 0 }) {
 		return nil, "no operation has a revision"
 	}
+	var unknown []int32
 	keys := make([]uint64, 0, len(v.calls)) // revision, then changes before looks, then place
 	for i := range v.calls {
 		c := &v.calls[i]
@@ -67,7 +68,7 @@ func (v *versioning) byRevision() (order []int32, why string) {
 		}
 		switch {
 		case c.maybe:
-			v.unknown[c.writes], v.all = append(v.unknown[c.writes], int32(i)), append(v.all, int32(i))
+			unknown = append(unknown, int32(i))
 		case c.revision == tooFar:
 			return nil, fmt.Sprintf("the revision of operation %d is above %d", c.index, uint32(tooFar-1))
 		case c.revision > 0 && c.writes != none:
@@ -80,6 +81,7 @@ func (v *versioning) byRevision() (order []int32, why string) {
 			return nil, fmt.Sprintf("operation %d has no revision", c.index)
 		}
 	}
+	v.leave(unknown)
 	slices.Sort(keys)
 	order = make([]int32, len(keys))
 	for i, key := range keys {
@@ -173,7 +175,7 @@ func (v *versioning) bring(want value, begin, deadline time.Duration) bool {
 	}
 	links := []link{{want, -1, -1}}
 	for i := 0; i < len(links); i++ {
-		for _, at := range v.makers(links[i].value, begin, deadline) {
+		for at := range v.makers(links[i].value, begin, deadline) {
 			from := v.calls[at].reads
 			if from == none || from == v.state {
 				return v.pull(at, i, links)
@@ -187,44 +189,18 @@ func (v *versioning) bring(want value, begin, deadline time.Duration) bool {
 	return false
 }
 
-// reach is how many calls that make a value are looked at, and how many values on the way to one.
-const reach = 32
-
-// makers are calls of unknown outcome that make a value, the best first: that began last by begin, or else soon after.
-func (v *versioning) makers(of value, begin, deadline time.Duration) []int32 {
-	return v.near(v.unknown[of], begin, deadline)
-}
-
-func (v *versioning) near(all []int32, begin, deadline time.Duration) []int32 {
-	from, _ := slices.BinarySearchFunc(all, begin, func(at int32, begin time.Duration) int {
-		if v.calls[at].begin <= begin {
-			return -1
-		}
-		return 1
-	})
-	best := slices.Clone(all[max(0, from-reach):from])
-	slices.Reverse(best)
-	for _, at := range all[from:min(len(all), from+reach)] {
-		if v.calls[at].begin <= deadline {
-			best = append(best, at)
-		}
-	}
-	return best
-}
-
 // pick is a call of unknown outcome, not in the order, that is possible in a state and makes one in which look is; if
 // possible one whose value nobody found, for else it is of more use elsewhere. It is -1 if none is near.
 func (v *versioning) pick(look *call, state value, begin, deadline time.Duration) int32 {
-	near := v.near(v.all, begin, deadline)
-	if look.reads != none {
-		near = v.makers(look.reads, begin, deadline)
+	near := v.makers(look.reads, begin, deadline)
+	if look.reads == none {
+		near = v.near(&v.all, 0, len(v.all.calls), begin, deadline)
 	}
 	chosen := int32(-1)
-	for _, at := range near {
+	for at := range near {
 		c := &v.calls[at]
-		_, left := slices.BinarySearch(v.unknown[c.writes], at)
 		switch possible := c.reads == none || c.reads == state; {
-		case !left || !possible || !look.allows(c.writes):
+		case !possible || !look.allows(c.writes):
 		case !v.found[c.writes]:
 			return at
 		case chosen < 0:
@@ -237,14 +213,6 @@ func (v *versioning) pick(look *call, state value, begin, deadline time.Duration
 // allows tells whether a call that looks is possible in a state.
 func (c *call) allows(state value) bool {
 	return (c.reads == none || c.reads == state) && c.refused != state
-}
-
-// take is the end of a call's being of unknown outcome.
-func (v *versioning) take(at int32) {
-	made := v.calls[at].writes
-	all := v.unknown[made]
-	place, _ := slices.BinarySearch(all, at)
-	v.unknown[made] = slices.Delete(all, place, place+1)
 }
 
 // pull puts the first call and those of the links that follow on it.

@@ -184,12 +184,6 @@ func (s *seating) insertFor(look *call, first int) bool {
 	return false
 }
 
-// made tells whether a call of unknown outcome that is not in the order, and began by deadline, makes value.
-func (v *versioning) made(value value, deadline time.Duration) bool {
-	calls := v.unknown[value]
-	return len(calls) > 0 && v.calls[calls[0]].begin <= deadline
-}
-
 // choose gives each look the first seat where it is possible and not before one that had ended when it began.
 func (s *seating) choose() bool {
 	calls := s.v.calls

@@ -1,18 +1,20 @@
 package checker
 
-// phantom answers when a call found what nobody can have produced, or what came by cas of such.
+// phantom answers when a call found what nobody can have produced, or what came by cas of such. It looks at each value once.
 func (z *zoning) phantom() Answer {
+	seen := make([]bool, len(z.p.values))
 	for i, c := range z.p.calls {
-		if c.maybe || c.reads == none {
+		if c.maybe {
 			continue
 		}
 		calls := []int32{int32(i)}
-		for range z.p.calls { // in case they go round
+		for c.reads != none && !seen[c.reads] {
+			seen[c.reads] = true
 			if z.s.producers[c.reads] == 0 {
 				return z.illegal(calls...)
 			}
 			at := z.s.sole(c.reads)
-			if at < 0 || z.p.calls[at].reads == none || !z.p.calls[at].maybe { // which is looked at by itself
+			if at < 0 || !z.p.calls[at].maybe { // which is looked at by itself
 				break
 			}
 			c = z.p.calls[at]

@@ -1,0 +1,98 @@
+package checker
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"ordeal/history"
+)
+
+// step is an operation of a history in which one comes after the other; one of unknown outcome has no end.
+func step(i int, kind history.Type, f, in, out string) history.Op {
+	op := history.Op{Index: i, Process: i, Key: "k", F: f, Type: kind, Call: time.Duration(2 * i), Return: time.Duration(2*i + 1)}
+	if kind == history.Info {
+		op.Return = history.Never
+	}
+	op.Ended = op.Return
+	if in != "" {
+		op.Input = json.RawMessage(in)
+	}
+	if out != "" {
+		op.Output = json.RawMessage(out)
+	}
+	return op
+}
+
+// takenFromTheFront has one write of unknown outcome after the other, all of one value, and a read that finds it for each.
+func takenFromTheFront(n int) []history.Op {
+	ops := make([]history.Op, 0, n)
+	for i := 0; i < n; i += 3 {
+		ops = append(ops, step(i, history.Info, "write", "2", ""), step(i+1, history.OK, "write", "1", ""), step(i+2, history.OK, "read", "", "2"))
+		ops[i+1].Revision, ops[i+2].Revision = uint64(i+1), uint64(i+2)
+	}
+	return ops
+}
+
+// longChain is a write and a chain of cas of unknown outcome, of which each value was found, the last one first, so that
+// each look at one leads down the whole chain; at the end somebody finds last.
+func longChain(n int, last string) []history.Op {
+	ops := []history.Op{step(0, history.OK, "write", "1", "")}
+	for i := 1; i < n/2; i++ {
+		ops = append(ops, step(i, history.Info, "cas", fmt.Sprintf("[%d,%d]", i, i+1), ""))
+	}
+	for i := n / 2; i > 0; i-- {
+		ops = append(ops, step(len(ops), history.OK, "read", "", fmt.Sprint(i)))
+		ops[len(ops)-1].Call, ops[len(ops)-1].Return = time.Duration(n), time.Duration(3*n)
+	}
+	ops = append(ops, step(len(ops), history.OK, "read", "", last))
+	ops[len(ops)-1].Call, ops[len(ops)-1].Return = time.Duration(4*n), time.Duration(5*n)
+	return ops
+}
+
+// growth are histories that took time in the square of their length once.
+func growth() []struct {
+	name  string
+	model Model
+	ops   func(n int) []history.Op
+	want  Status
+} {
+	return []struct {
+		name  string
+		model Model
+		ops   func(n int) []history.Op
+		want  Status
+	}{
+		{"version-order-one-value", Register(), takenFromTheFront, Valid},
+		{"zones-long-chain", Register(), func(n int) []history.Op { return longChain(n, fmt.Sprint(n/2)) }, Valid},
+		{"zones-phantom-behind-a-chain", Register(), func(n int) []history.Op { return longChain(n, "0") }, Invalid},
+	}
+}
+
+// BenchmarkGrowth should take about four times as long for four times as much.
+func BenchmarkGrowth(b *testing.B) {
+	for _, bench := range growth() {
+		for _, n := range [...]int{62_500, 250_000, 1_000_000} {
+			b.Run(fmt.Sprintf("%s-%d", bench.name, n), func(b *testing.B) {
+				ops := bench.ops(n)
+				p, err := bench.model.Parse(pointers(ops))
+				require.NoError(b, err)
+				want := map[Status]result{Valid: legal, Invalid: illegal}[bench.want]
+				b.ReportAllocs()
+				for b.Loop() {
+					if d, err := decide(b.Context(), p, 1<<30); err != nil || d.Result != want {
+						b.Fatal(d.Result, d.unfit, err)
+					}
+				}
+			})
+		}
+	}
+}
+
+var _ = rand.New
+var _ = slices.Max[[]int]
