@@ -1,6 +1,7 @@
 package checker
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -43,7 +44,7 @@ type call struct {
 	interval
 	reads, writes value  // what must be found, what is left behind
 	refused       value  // of a cas that failed: the old value, which must not be found; else none
-	revision      uint32 // that its answer carried; 0 for none, or tooFar
+	revision      uint32 // that its answer carried, as nearFirst has it; 0 for none, or tooFar
 }
 
 // absurd tells whether the call is a cas that failed although it found its old value: it is never legal.
@@ -64,9 +65,13 @@ func parseRegister(ops []*history.Op) (Problem, error) { return parseRegisters(o
 func parseKV(ops []*history.Op) (Problem, error) { return parseRegisters(ops, true) }
 
 func parseRegisters(ops []*history.Op, deletions bool) (Problem, error) {
-	in := nullFirst(len(ops) / 2)
+	in, first := nullFirst(len(ops)/2), uint64(0) // first: the revision that an answer has
 	calls, err := parseCalls(ops, func(op *history.Op) (call, bool, string) {
-		c := call{interval: intervalOf(op), reads: none, writes: none, refused: none, revision: shortRevision(op.Revision)}
+		c := call{interval: intervalOf(op), reads: none, writes: none, refused: none}
+		if op.Revision > 0 && op.Type != history.Info {
+			first = cmp.Or(first, op.Revision)
+			c.revision = nearFirst(op.Revision, first)
+		}
 		if deletions && op.F == "delete" {
 			c.writes = null
 			return c, op.Type != history.Fail, ""

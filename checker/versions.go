@@ -35,11 +35,19 @@ func (p *registerProblem) versioned(context.Context, int64) Answer {
 	return Answer{Result: legal, Order: v.order}
 }
 
-// tooFar stands for a revision that call has no room for.
-const tooFar = math.MaxUint32
+// atFirst is the first revision of a key as call keeps it, and tooFar one that is not within 2^31 of that.
+const (
+	atFirst = 1 << 31
+	tooFar  = math.MaxUint32
+)
 
-// shortRevision is a revision as call keeps it.
-func shortRevision(r uint64) uint32 { return uint32(min(r, tooFar)) }
+// nearFirst is a revision as call keeps it: in half the room, since only their order matters.
+func nearFirst(r, first uint64) uint32 {
+	if r = r - first + atFirst; r == 0 || r > tooFar { // what is less than 0 is more than tooFar
+		return tooFar
+	}
+	return uint32(r)
+}
 
 // versioning is an order in the making.
 type versioning struct {
@@ -70,7 +78,7 @@ func (v *versioning) byRevision() (order []int32, why string) {
 		case c.maybe:
 			unknown = append(unknown, int32(i))
 		case c.revision == tooFar:
-			return nil, fmt.Sprintf("the revision of operation %d is above %d", c.index, uint32(tooFar-1))
+			return nil, fmt.Sprintf("the revision of operation %d is 2^31 or more from the first", c.index)
 		case c.revision > 0 && c.writes != none:
 			keys = append(keys, uint64(c.revision)<<32|uint64(i))
 		case c.revision > 0:
