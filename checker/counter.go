@@ -3,12 +3,14 @@ package checker
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 
 	"github.com/anishathalye/porcupine"
 
 	"ordeal/history"
+	"ordeal/internal/words"
 )
 
 // Counter is a key that is added to and read. It begins as 0, and absent is 0.
@@ -142,7 +144,7 @@ func (p *counterProblem) with(calls []counterCall) *counterProblem {
 }
 
 // climbed decides a counter that only grows: see ladder.
-func (p *counterProblem) climbed(context.Context, int64) Answer {
+func (p *counterProblem) climbed(ctx context.Context, _ int64) Answer {
 	if i := slices.IndexFunc(p.calls, func(c counterCall) bool { return c.strange }); i >= 0 {
 		return Answer{Result: illegal, Part: p.with(p.calls[i : i+1])}
 	}
@@ -156,16 +158,14 @@ func (p *counterProblem) climbed(context.Context, int64) Answer {
 	if p.rising {
 		return Answer{Result: legal, Order: l.order(p, nil)}
 	}
-	switch r, filled := l.climb(); r {
+	switch r, fillers, gaps := l.climb(ctx); r {
 	case legal:
-		return Answer{Result: legal, Order: l.order(p, filled)}
+		return Answer{Result: legal, Order: l.order(p, fillers)}
 	case illegal:
-		if gaps, found := l.unfilled(); found {
-			return Answer{Result: illegal, Part: l.around(gaps)}
-		}
-		return Answer{Result: illegal}
+		return Answer{Result: illegal, Part: l.around(gaps)}
 	default:
-		return Answer{Result: r}
+		return Answer{Result: r, Why: fmt.Sprintf("there are too many ways to fill %s with %s of unknown outcome",
+			words.Count(len(l.gaps), "gap"), words.Count(len(l.loose), "add"))}
 	}
 }
 

@@ -2,6 +2,7 @@ package checker
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -36,9 +37,9 @@ func (p *counterProblem) Explain(ops []*history.Op) Finding {
 	case found:
 		return s.wrongWay(pair[0], pair[1])
 	}
-	gaps, found := l.unfilled()
+	r, _, gaps := l.climb(context.Background())
 	switch {
-	case !found || p.bound < 0:
+	case r != illegal || p.bound < 0:
 		return s.other()
 	case len(gaps) == 1:
 		return s.gap(l, gaps[0])

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
@@ -55,6 +54,25 @@ func longChain(n int, last string) []history.Op {
 	return ops
 }
 
+// heavyCounter is a counter under load to which up to most is added at a time; near its end it grows by extra by itself.
+func heavyCounter(n int, unknown float64, most, extra int) []history.Op {
+	r := rand.New(rand.NewPCG(1, 1))
+	sum := 0
+	return load{ops: n, clients: 20, unknown: unknown}.orderly(func(i int, op *history.Op, happens bool) {
+		if i == n/10*9 {
+			sum += extra
+		}
+		if op.F = "read"; i%2 == 0 {
+			delta := 1 + r.IntN(most)
+			op.F, op.Input = "add", json.RawMessage(fmt.Sprint(delta))
+			if happens {
+				sum += delta
+			}
+		}
+		op.Output = json.RawMessage(fmt.Sprint(sum))
+	})
+}
+
 // growth are histories that took time in the square of their length once.
 func growth() []struct {
 	name  string
@@ -70,6 +88,9 @@ func growth() []struct {
 	}{
 		{"version-order-one-value", Register(), takenFromTheFront, Valid},
 		{"zones-long-chain", Register(), func(n int) []history.Op { return longChain(n, fmt.Sprint(n/2)) }, Valid},
+		{"counter-5%-unknown", Counter(), func(n int) []history.Op { return heavyCounter(n, 0.05, 1000, 0) }, Valid},
+		{"counter-of-ones-5%-unknown", Counter(), func(n int) []history.Op { return heavyCounter(n, 0.05, 1, 0) }, Valid},
+		{"counter-of-ones-grew-too-much", Counter(), func(n int) []history.Op { return heavyCounter(n, 0.05, 1, n) }, Invalid},
 		{"zones-phantom-behind-a-chain", Register(), func(n int) []history.Op { return longChain(n, "0") }, Invalid},
 	}
 }
@@ -93,6 +114,3 @@ func BenchmarkGrowth(b *testing.B) {
 		}
 	}
 }
-
-var _ = rand.New
-var _ = slices.Max[[]int]

@@ -23,8 +23,8 @@ import (
 // two calls whatever the others are, so two that break them are a witness by themselves.
 type ladder struct {
 	rungs []counterCall // answered, from the lowest
-	loose []counterCall // adds of unknown outcome, from the largest
-	rest  []int64       // by loose: what it and all after it add up to
+	loose []counterCall // adds of unknown outcome, from the largest; of one size by begin
+	sizes []size
 	start int64
 	gaps  []gap
 }
@@ -56,11 +56,10 @@ func newLadder(p *counterProblem) *ladder {
 	slices.SortStableFunc(l.rungs, func(a, b counterCall) int {
 		return cmp.Or(cmp.Compare(a.sum, b.sum), cmp.Compare(a.from(), b.from()), cmp.Compare(a.begin, b.begin))
 	})
-	slices.SortStableFunc(l.loose, func(a, b counterCall) int { return cmp.Compare(b.delta, a.delta) })
-	l.rest = make([]int64, len(l.loose)+1)
-	for i := len(l.loose) - 1; i >= 0; i-- {
-		l.rest[i] = l.rest[i+1] + l.loose[i].delta
-	}
+	slices.SortStableFunc(l.loose, func(a, b counterCall) int {
+		return cmp.Or(cmp.Compare(b.delta, a.delta), cmp.Compare(a.begin, b.begin))
+	})
+	l.sizes = sizesOf(l.loose)
 	at, until, bound := len(l.rungs)-1, time.Duration(math.MaxInt64), 0
 	for ; at >= 0; at-- {
 		c := l.rungs[at]
@@ -117,113 +116,21 @@ func (l *ladder) lastBefore(low counterCall, i int) counterCall {
 
 func sameRead(a, b counterCall) bool { return !a.add && !b.add && a.sum == b.sum }
 
-// climb is 3: outOfTime if there were too many ways to fill the gaps. If it is legal, filled says for each
-// loose add which gap it is in, from 1.
-func (l *ladder) climb() (r result, filled []int) {
-	for i := range l.gaps {
-		if r, _ := l.fill(l.gaps[i : i+1]); r == illegal { // soon found, where all gaps together might take long
-			return illegal, nil
-		}
-	}
-	return l.fill(l.gaps)
-}
-
-// fill tells whether adds of unknown outcome can fill gaps, the lowest first, and how: see climb.
-func (l *ladder) fill(gaps []gap) (result, []int) {
-	const stepsMax = 1 << 20 // some milliseconds
-	f := filler{ladder: l, gaps: gaps, used: make([]int, len(l.loose)), steps: stepsMax}
-	switch {
-	case f.gap(0):
-		return legal, f.used
-	case f.steps <= 0:
-		return outOfTime, nil
-	default:
-		return illegal, nil
-	}
-}
-
 // order writes the linearization out: the rungs, with what fills a gap before the rung above it.
-func (l *ladder) order(p *counterProblem, filled []int) []int32 {
+func (l *ladder) order(p *counterProblem, filled []filling) []int32 {
 	place := make(map[int32]int32, len(p.calls))
 	for i := range p.calls {
 		place[p.calls[i].index] = int32(i)
 	}
-	in := make([][]int32, len(l.gaps)) // by gap
-	for i, g := range filled {
-		if g > 0 {
-			in[g-1] = append(in[g-1], place[l.loose[i].index])
-		}
-	}
 	order := make([]int32, 0, len(p.calls))
-	g := 0
 	for i := range l.rungs {
-		if g < len(l.gaps) && l.gaps[g].above == i {
-			order = append(order, in[g]...)
-			g++
+		for len(filled) > 0 && l.gaps[filled[0].gap].above == i {
+			order = append(order, place[l.loose[filled[0].loose].index])
+			filled = filled[1:]
 		}
 		order = append(order, place[l.rungs[i].index])
 	}
 	return order
-}
-
-// filler is a search for the fillers of gaps.
-type filler struct {
-	*ladder
-	gaps  []gap
-	used  []int // by loose: the gap that it is in, from 1
-	steps int
-}
-
-func (f *filler) gap(g int) bool { return g == len(f.gaps) || f.choose(g, 0, f.gaps[g].size) }
-
-// choose fills what need is left of gap g with adds from i on. Of adds of one size that could be
-// taken only the first is tried: whichever had begun in time for this gap has for every higher one, so it
-// does not matter which of them are left.
-func (f *filler) choose(g, i int, need int64) bool {
-	if need == 0 {
-		return f.gap(g + 1)
-	}
-	tried := int64(0)
-	for ; i < len(f.loose) && f.rest[i] >= need; i++ {
-		if f.steps--; f.steps <= 0 {
-			return false
-		}
-		c := &f.loose[i]
-		if f.used[i] > 0 || c.delta == tried || c.delta > need || c.begin > f.gaps[g].until {
-			continue
-		}
-		tried, f.used[i] = c.delta, g+1
-		if f.choose(g, i+1, need-c.delta) {
-			return true
-		}
-		f.used[i] = 0
-	}
-	return false
-}
-
-// unfilled returns gaps next to each other that cannot all be filled, as few as it finds.
-func (l *ladder) unfilled() ([]gap, bool) {
-	for i := range l.gaps {
-		if r, _ := l.fill(l.gaps[i : i+1]); r == illegal {
-			return l.gaps[i : i+1], true
-		}
-	}
-	cannot := func(from, to int) bool {
-		r, _ := l.fill(l.gaps[from:to])
-		return r == illegal
-	}
-	to := 2
-	for to <= len(l.gaps) && !cannot(0, to) {
-		to++
-	}
-	if to > len(l.gaps) {
-		return nil, false
-	}
-	from := to - 2
-	for !cannot(from, to) {
-		from--
-	}
-	return l.gaps[from:to], true
 }
 
 // around is the part of the problem about gaps that nothing fills. In a legal order of the whole the
