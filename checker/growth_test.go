@@ -91,6 +91,12 @@ func growth() []struct {
 		{"counter-5%-unknown", Counter(), func(n int) []history.Op { return heavyCounter(n, 0.05, 1000, 0) }, Valid},
 		{"counter-of-ones-5%-unknown", Counter(), func(n int) []history.Op { return heavyCounter(n, 0.05, 1, 0) }, Valid},
 		{"counter-of-ones-grew-too-much", Counter(), func(n int) []history.Op { return heavyCounter(n, 0.05, 1, n) }, Invalid},
+		{"list-50-reads", List(), func(n int) []history.Op {
+			return longList(n, n/50, func(_ int, shown []string) string { return showing(shown) })
+		}, Valid},
+		{"list-50-reads-one-lost", List(), func(n int) []history.Op {
+			return longList(n, n/50, func(i int, shown []string) string { return showing(shown[i*10/n/9:]) })
+		}, Invalid},
 		{"zones-phantom-behind-a-chain", Register(), func(n int) []history.Op { return longChain(n, "0") }, Invalid},
 	}
 }

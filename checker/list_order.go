@@ -22,34 +22,45 @@ import (
 //     reads of length 2, and so on, after them the appends that nobody read. Calls of one place can
 //     have any order. So there is a legal order iff no call of a place had ended before one of an
 //     earlier place began: the order by place, and by begin within one, keeps every other.
-func (p *listProblem) ordered(context.Context, int64) Answer {
+//
+// What breaks 2 or 3 is shown by the calls that do and the appends of the elements that they differ in, without all other
+// elements (see Keep): a part that is illegal by itself. If elements that are shown were appended more than once, what is
+// left without these may be illegal already.
+func (p *listProblem) ordered(ctx context.Context, memory int64) Answer {
 	appends := p.appends()
-	var longest []value
-	for _, c := range p.calls {
-		if c.strange {
-			return Answer{Result: illegal}
+	seen := make([]int32, len(p.values)) // by value: the last call that shows it, from 1
+	longest, several := -1, none
+	for i, c := range p.calls {
+		if expired(ctx, i) {
+			return Answer{Result: outOfTime}
 		}
-		if len(c.shows) > len(longest) {
-			longest = c.shows
+		if c.strange {
+			return p.illegal(nil, i)
+		}
+		if longest < 0 || len(c.shows) > len(p.calls[longest].shows) {
+			longest = i
 		}
 		for _, v := range c.shows {
 			switch {
-			case appends[v] == 0:
-				return Answer{Result: illegal}
+			case appends[v] == 0 || appends[v] == 1 && seen[v] == int32(i+1):
+				return p.illegal([]value{v}, i)
 			case appends[v] > 1:
-				return Answer{Result: unfit, Why: fmt.Sprintf("%s was appended more than once", history.ValueLabel(p.values[v]))}
+				several = v
 			}
+			seen[v] = int32(i + 1)
 		}
 	}
-	all, ok := p.placed(longest)
-	if !ok || !keepsTime(all) {
-		return Answer{Result: illegal}
+	if several != none {
+		p.Groups()
+		if a := p.Keep(func(g int) bool { return appends[p.groups[g]] == 1 }).(*listProblem).ordered(ctx, memory); a.Result == illegal {
+			return a
+		}
+		return Answer{Result: unfit, Why: fmt.Sprintf("%s was appended more than once", history.ValueLabel(p.values[several]))}
 	}
-	order := make([]int32, len(all))
-	for i, c := range all {
-		order[i] = c.call
+	if longest < 0 {
+		return Answer{Result: legal}
 	}
-	return Answer{Result: legal, Order: order}
+	return p.inPlace(ctx, longest)
 }
 
 // placedCall is a call with its place in the order.
@@ -59,25 +70,29 @@ type placedCall struct {
 	begin, end time.Duration
 }
 
-// placed is step 2: the calls by place, without those of step 1.
-func (p *listProblem) placed(longest []value) ([]placedCall, bool) {
-	position := make([]int, len(p.values)) // by value: in the longest list, from 1
-	for i, v := range longest {
-		if position[v] > 0 {
-			return nil, false
-		}
-		position[v] = i + 1
+// inPlace is step 2 without what ordered has done of it, and 3.
+func (p *listProblem) inPlace(ctx context.Context, longest int) Answer {
+	list := p.calls[longest].shows
+	position := make([]int32, len(p.values)) // by value: in the longest list, from 1
+	for i, v := range list {
+		position[v] = int32(i + 1)
 	}
 	all := make([]placedCall, 0, len(p.calls))
 	for i, c := range p.calls {
+		if expired(ctx, i) {
+			return Answer{Result: outOfTime}
+		}
 		at := placedCall{int32(i), math.MaxInt, c.begin, c.end}
 		switch {
-		case c.reads() && !slices.Equal(c.shows, longest[:len(c.shows)]):
-			return nil, false
 		case c.reads():
+			for j, v := range c.shows {
+				if v != list[j] {
+					return p.illegal([]value{v, list[j]}, i, longest)
+				}
+			}
 			at.place = 2 * len(c.shows)
 		case position[c.element] > 0:
-			at.place = 2*position[c.element] - 1
+			at.place = 2*int(position[c.element]) - 1
 		case c.maybe:
 			continue
 		}
@@ -86,22 +101,60 @@ func (p *listProblem) placed(longest []value) ([]placedCall, bool) {
 	slices.SortFunc(all, func(a, b placedCall) int {
 		return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(a.begin, b.begin))
 	})
-	return all, true
+	if early, late, ok := against(all); ok {
+		return p.overtaken(int(early), int(late), longest)
+	}
+	order := make([]int32, len(all))
+	for i, c := range all {
+		order[i] = c.call
+	}
+	return Answer{Result: legal, Order: order}
 }
 
-// keepsTime is step 3.
-func keepsTime(all []placedCall) bool {
-	earlier, latest := time.Duration(math.MinInt64), time.Duration(math.MinInt64) // begins: of earlier places, of all so far
+// against is step 3: a call, and one of a later place that had ended when it began.
+func against(all []placedCall) (early, late int32, ok bool) {
+	earlier, latest := -1, -1 // of earlier places, and of all so far: the one that begins last
 	for i, c := range all {
 		if i > 0 && all[i-1].place < c.place {
 			earlier = latest
 		}
-		if c.end < earlier {
-			return false
+		if earlier >= 0 && c.end < all[earlier].begin {
+			return all[earlier].call, c.call, true
 		}
-		latest = max(latest, c.begin)
+		if latest < 0 || c.begin > all[latest].begin {
+			latest = i
+		}
 	}
-	return true
+	return 0, 0, false
+}
+
+// overtaken answers with two calls that go against time. The list differs between them in one element at least, which is
+// the one that either appends, or the first that only the later one shows.
+func (p *listProblem) overtaken(early, late, longest int) Answer {
+	a, b := &p.calls[early], &p.calls[late]
+	switch {
+	case a.reads() && b.reads():
+		return p.illegal([]value{b.shows[len(a.shows)]}, early, late)
+	case a.reads():
+		return p.illegal([]value{b.element}, early, late)
+	case b.reads():
+		return p.illegal([]value{a.element}, early, late)
+	default:
+		return p.illegal([]value{a.element, b.element}, early, late, longest)
+	}
+}
+
+// illegal answers with the part of p that some calls make, with the appends of some elements and without all others.
+func (p *listProblem) illegal(elements []value, calls ...int) Answer {
+	var part []listCall
+	for i, c := range p.calls {
+		if !slices.Contains(calls, i) && !slices.Contains(elements, c.element) {
+			continue
+		}
+		c.shows = slices.DeleteFunc(slices.Clone(c.shows), func(v value) bool { return !slices.Contains(elements, v) })
+		part = append(part, c)
+	}
+	return Answer{Result: illegal, Part: p.with(part)}
 }
 
 // searched searches, without the appends that step 1 leaves out.
