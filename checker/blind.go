@@ -2,6 +2,7 @@ package checker
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 // had ended when it began is before it, what begins after its end is behind it, and the register holds another
 // value than its old one. Each takes the first such gap, which leaves most to those that begin after its end. If
 // there is none, this order cannot be completed, but another may.
-func (p *registerProblem) withBlind(order []int32) Answer {
+func (p *registerProblem) withBlind(ctx context.Context, order []int32) Answer {
 	var blind []int32
 	for i := range p.calls {
 		if p.calls[i].blind() {
@@ -23,7 +24,10 @@ func (p *registerProblem) withBlind(order []int32) Answer {
 	slices.SortStableFunc(blind, func(a, b int32) int { return cmp.Compare(p.calls[a].begin, p.calls[b].begin) })
 	g := newGaps(p, order)
 	in := make([][]int32, len(order)+1) // by gap: the blind cas that stand there
-	for _, b := range blind {
+	for i, b := range blind {
+		if expired(ctx, i) {
+			return Answer{Result: outOfTime}
+		}
 		gap, ok := g.take(&p.calls[b])
 		if !ok {
 			return Answer{Result: unfit, Why: "a failed cas did not tell what it found, and it does not fit into the order by zones"}

@@ -133,7 +133,7 @@ func (p *counterProblem) Replay(order []int32) error { return replay(p.calls, p.
 
 // Engines implements Problem.
 func (p *counterProblem) Engines() []Engine {
-	return []Engine{{Name: "counter ladder", Decide: p.climbed}, {Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
+	return []Engine{{Name: "counter ladder", Decide: p.climbed, Holds: ladderCallBytes * int64(len(p.calls))}, {Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
 		order, r := wgl(ctx, p.calls, p.machine(), memory)
 		return Answer{Result: r, Order: order}
 	}, Holds: searchBytes * int64(len(p.calls))}}
@@ -152,6 +152,9 @@ func (p *counterProblem) climbed(ctx context.Context, _ int64) Answer {
 		return Answer{Result: unfit, Why: "it does not only grow, or an add that is ok does not tell the sum"}
 	}
 	l := newLadder(p)
+	if ctx.Err() != nil {
+		return Answer{Result: outOfTime}
+	}
 	if pair, found := l.conflict(); found {
 		return Answer{Result: illegal, Part: &counterProblem{calls: pair, start: p.start, rising: true, bound: -1}}
 	}

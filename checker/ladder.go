@@ -29,6 +29,9 @@ type ladder struct {
 	gaps  []gap
 }
 
+// ladderCallBytes is what a ladder and its order hold for each call; BenchmarkHolds.
+const ladderCallBytes = 73
+
 // gap lies below a rung.
 type gap struct {
 	above int // in rungs
@@ -46,6 +49,13 @@ func (p *counterProblem) grows() bool {
 
 func newLadder(p *counterProblem) *ladder {
 	l := &ladder{start: p.start}
+	loose := 0
+	for i := range p.calls {
+		if !p.calls[i].answered {
+			loose++
+		}
+	}
+	l.rungs, l.loose = make([]counterCall, 0, len(p.calls)-loose), make([]counterCall, 0, loose)
 	for _, c := range p.calls {
 		if c.answered {
 			l.rungs = append(l.rungs, c)
@@ -53,11 +63,11 @@ func newLadder(p *counterProblem) *ladder {
 			l.loose = append(l.loose, c)
 		}
 	}
-	slices.SortStableFunc(l.rungs, func(a, b counterCall) int {
-		return cmp.Or(cmp.Compare(a.sum, b.sum), cmp.Compare(a.from(), b.from()), cmp.Compare(a.begin, b.begin))
+	slices.SortFunc(l.rungs, func(a, b counterCall) int {
+		return cmp.Or(cmp.Compare(a.sum, b.sum), cmp.Compare(a.from(), b.from()), cmp.Compare(a.begin, b.begin), cmp.Compare(a.index, b.index))
 	})
-	slices.SortStableFunc(l.loose, func(a, b counterCall) int {
-		return cmp.Or(cmp.Compare(b.delta, a.delta), cmp.Compare(a.begin, b.begin))
+	slices.SortFunc(l.loose, func(a, b counterCall) int {
+		return cmp.Or(cmp.Compare(b.delta, a.delta), cmp.Compare(a.begin, b.begin), cmp.Compare(a.index, b.index))
 	})
 	l.sizes = sizesOf(l.loose)
 	at, until, bound := len(l.rungs)-1, time.Duration(math.MaxInt64), 0
@@ -118,17 +128,22 @@ func sameRead(a, b counterCall) bool { return !a.add && !b.add && a.sum == b.sum
 
 // order writes the linearization out: the rungs, with what fills a gap before the rung above it.
 func (l *ladder) order(p *counterProblem, filled []filling) []int32 {
-	place := make(map[int32]int32, len(p.calls))
-	for i := range p.calls {
-		place[p.calls[i].index] = int32(i)
+	byIndex := make([]int32, len(p.calls)) // what is found by binary search; most are in order already
+	for i := range byIndex {
+		byIndex[i] = int32(i)
+	}
+	slices.SortFunc(byIndex, func(a, b int32) int { return cmp.Compare(p.calls[a].index, p.calls[b].index) })
+	place := func(c *counterCall) int32 {
+		at, _ := slices.BinarySearchFunc(byIndex, c.index, func(i, index int32) int { return cmp.Compare(p.calls[i].index, index) })
+		return byIndex[at]
 	}
 	order := make([]int32, 0, len(p.calls))
 	for i := range l.rungs {
 		for len(filled) > 0 && l.gaps[filled[0].gap].above == i {
-			order = append(order, place[l.loose[filled[0].loose].index])
+			order = append(order, place(&l.loose[filled[0].loose]))
 			filled = filled[1:]
 		}
-		order = append(order, place[l.rungs[i].index])
+		order = append(order, place(&l.rungs[i]))
 	}
 	return order
 }

@@ -116,7 +116,10 @@ func (p *listProblem) Len() int { return len(p.calls) }
 
 // Engines implements Problem.
 func (p *listProblem) Engines() []Engine {
-	return []Engine{{Name: "list order", Decide: p.ordered}, {Name: "search", Decide: p.searched, Holds: searchBytes * int64(len(p.calls))}}
+	return []Engine{
+		{Name: "list order", Decide: p.ordered, Holds: listCallBytes*int64(len(p.calls)) + listValueBytes*int64(len(p.values))},
+		{Name: "search", Decide: p.searched, Holds: searchBytes * int64(len(p.calls))},
+	}
 }
 
 func (p *listProblem) with(calls []listCall) *listProblem {

@@ -162,9 +162,10 @@ func (p *registerProblem) Replay(order []int32) error { return replay(p.calls, r
 
 // Engines implements Problem.
 func (p *registerProblem) Engines() []Engine {
+	calls, values := int64(len(p.calls)), int64(len(p.values))
 	return []Engine{
-		{Name: "version order", Decide: p.versioned},
-		{Name: "zones", Decide: p.zoned},
+		{Name: "version order", Decide: p.versioned, Holds: versionsCallBytes * calls},
+		{Name: "zones", Decide: p.zoned, Holds: zonesCallBytes*calls + zonesValueBytes*values},
 		{Name: "search", Decide: p.searched},
 	}
 }

@@ -34,6 +34,9 @@ func (p *registerProblem) searched(ctx context.Context, memory int64) Answer {
 	if !slices.ContainsFunc(p.calls, call.blind) {
 		s.drop()
 	}
+	if ctx.Err() != nil {
+		return Answer{Result: outOfTime}
+	}
 	calls, from := s.left()
 	s = simplifier{calls: calls}
 	if !s.index(len(p.values)) || !s.tighten() {

@@ -23,17 +23,23 @@ import (
 //
 // An order that holds is a linearization, and revisions no longer matter to it. One that does not proves nothing: the
 // model does not know revisions, so they may be wrong where the values are right. That is for Versions to tell.
-func (p *registerProblem) versioned(context.Context, int64) Answer {
+func (p *registerProblem) versioned(ctx context.Context, _ int64) Answer {
 	v := versioning{calls: p.calls, found: make([]bool, len(p.values))}
 	order, why := v.byRevision()
 	if why != "" {
 		return Answer{Result: unfit, Why: why}
 	}
-	if !v.lay(order) || len(v.looks) > 0 && !v.seat() {
+	if !v.lay(ctx, order) || len(v.looks) > 0 && !v.seat(ctx) {
+		if ctx.Err() != nil {
+			return Answer{Result: outOfTime}
+		}
 		return Answer{Result: unfit, Why: fmt.Sprintf("operation %d is not possible where its revision puts it", v.failed)}
 	}
 	return Answer{Result: legal, Order: v.order}
 }
+
+// versionsCallBytes is what versioned holds for each call; BenchmarkHolds.
+const versionsCallBytes = 30
 
 // atFirst is the first revision of a key as call keeps it, and tooFar one that is not within 2^31 of that.
 const (
@@ -98,11 +104,14 @@ func (v *versioning) byRevision() (order []int32, why string) {
 	return order, ""
 }
 
-// lay puts the calls of order.
-func (v *versioning) lay(order []int32) bool {
+// lay puts the calls of order. It is false if one is not possible, or ctx is done.
+func (v *versioning) lay(ctx context.Context, order []int32) bool {
 	v.begin(len(v.calls))
 	ends, next := due(v.calls, order), v.foundNext(order)
 	for i, at := range order {
+		if expired(ctx, i) {
+			return false
+		}
 		if c := &v.calls[at]; c.blind() && c.refused == v.state && next[i+1] != none {
 			_ = v.bring(next[i+1], c.begin, ends[i])
 		}
@@ -175,12 +184,14 @@ type link struct {
 	then  int   // the link of what it makes
 }
 
-// bring makes the state want by calls of unknown outcome that began by deadline, if possible by begin: one, or as few
-// cas as lead to it. Only so many are looked at, so that a thousand of one value take no longer each than a few.
+// bring makes the state want.
 func (v *versioning) bring(want value, begin, deadline time.Duration) bool {
-	if want == v.state {
-		return true
-	}
+	return want == v.state || v.lead(want, begin, deadline)
+}
+
+// lead does so by calls of unknown outcome that began by deadline, if possible by begin: one, or as few cas as lead to
+// it. Only so many are looked at, so that a thousand of one value take no longer each than a few.
+func (v *versioning) lead(want value, begin, deadline time.Duration) bool {
 	links := []link{{want, -1, -1}}
 	for i := 0; i < len(links); i++ {
 		for at := range v.makers(links[i].value, begin, deadline) {

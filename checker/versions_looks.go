@@ -2,6 +2,7 @@ package checker
 
 import (
 	"cmp"
+	"context"
 	"slices"
 	"time"
 )
@@ -33,12 +34,12 @@ type seat struct {
 }
 
 // seat puts the looks between the calls that are in order already.
-func (v *versioning) seat() bool {
+func (v *versioning) seat(ctx context.Context) bool {
 	s := seating{v: v, order: v.order, latest: begun(v.calls, v.order), ends: due(v.calls, v.order)}
 	s.measure()
 	byBegin := func(a, b int32) int { return cmp.Compare(v.calls[a].begin, v.calls[b].begin) }
 	slices.SortStableFunc(v.looks, byBegin)
-	if !s.insert() || !s.choose() {
+	if !s.insert(ctx) || !s.choose(ctx) {
 		return false
 	}
 	slices.SortStableFunc(s.seats, func(a, b seat) int { return cmp.Compare(a.at, b.at) })
@@ -139,7 +140,7 @@ func (s *seating) addedFrom(place int) int {
 
 // insert finds which looks have no place, and chooses insertions for them, as few as will do: by end, and for each
 // the last place that is in time (so intervals are stabbed with the fewest points). It is false if there is none.
-func (s *seating) insert() bool {
+func (s *seating) insert(ctx context.Context) bool {
 	var lost []seat
 	first := 0
 	for _, at := range s.v.looks {
@@ -150,7 +151,10 @@ func (s *seating) insert() bool {
 		}
 	}
 	slices.SortStableFunc(lost, func(a, b seat) int { return cmp.Compare(s.v.calls[a.look].end, s.v.calls[b.look].end) })
-	for _, l := range lost {
+	for i, l := range lost {
+		if expired(ctx, i) {
+			return false
+		}
 		c := &s.v.calls[l.look]
 		if _, ok := s.seatOf(c, int(l.at), 0); !ok && !s.insertFor(c, int(l.at)) {
 			s.v.failed = c.index
@@ -185,7 +189,7 @@ func (s *seating) insertFor(look *call, first int) bool {
 }
 
 // choose gives each look the first seat where it is possible and not before one that had ended when it began.
-func (s *seating) choose() bool {
+func (s *seating) choose(ctx context.Context) bool {
 	calls := s.v.calls
 	s.seats = make([]seat, len(s.v.looks))
 	byEnd := make([]int32, len(s.v.looks)) // places in looks
@@ -195,6 +199,9 @@ func (s *seating) choose() bool {
 	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Compare(calls[s.v.looks[a]].end, calls[s.v.looks[b]].end) })
 	first, floor, ended := 0, int32(0), 0
 	for i, at := range s.v.looks {
+		if expired(ctx, i) {
+			return false
+		}
 		c := &calls[at]
 		first = s.first(c, first)
 		for ; calls[s.v.looks[byEnd[ended]]].end < c.begin; ended++ {

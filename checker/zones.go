@@ -35,6 +35,9 @@ func (p *registerProblem) zoned(ctx context.Context, memory int64) Answer {
 		return z.phantom()
 	}
 	z.s.drop()
+	if ctx.Err() != nil {
+		return Answer{Result: outOfTime}
+	}
 	if several := z.cluster(); several != none {
 		if a := z.unique().zoned(ctx, memory); a.Result == illegal {
 			return a
@@ -42,25 +45,22 @@ func (p *registerProblem) zoned(ctx context.Context, memory int64) Answer {
 		return Answer{Result: unfit, Why: history.ValueLabel(p.values[several]) + " was written more than once and found"}
 	}
 	z.touch()
-	if a, bad := z.link(); bad {
-		return a
-	}
-	z.chained, z.chains = make([]value, 0, len(z.first)), make([]chain, 0, len(z.first))
-	for v := range value(len(z.first)) {
-		if at := z.s.sole(v); at >= 0 && p.calls[at].reads == none || v == null && at < 0 && z.s.producers[v] == 1 {
-			if a, bad := z.walk(v); bad {
-				return a
-			}
+	for _, pass := range [...]func() (a Answer, bad bool){z.link, z.chain, z.circle, z.sweep} {
+		if ctx.Err() != nil {
+			return Answer{Result: outOfTime}
+		}
+		if a, bad := pass(); bad {
+			return a
 		}
 	}
-	if a, bad := z.circle(); bad {
-		return a
-	}
-	if a, bad := z.sweep(); bad {
-		return a
-	}
-	return p.withBlind(z.order())
+	return p.withBlind(ctx, z.order())
 }
+
+// Bytes that zoned holds for each call and for each value; BenchmarkHolds.
+const (
+	zonesCallBytes  = 10
+	zonesValueBytes = 66
+)
 
 type zoning struct {
 	p       *registerProblem
@@ -155,6 +155,19 @@ func (z *zoning) link() (Answer, bool) {
 	}
 	if twice != nil { // told only now, for the part is found by what followed on each value
 		return z.illegal(twice...), true
+	}
+	return Answer{}, false
+}
+
+// chain makes all chains but those that go round.
+func (z *zoning) chain() (Answer, bool) {
+	z.chained, z.chains = make([]value, 0, len(z.first)), make([]chain, 0, len(z.first))
+	for v := range value(len(z.first)) {
+		if at := z.s.sole(v); at >= 0 && z.p.calls[at].reads == none || v == null && at < 0 && z.s.producers[v] == 1 {
+			if a, bad := z.walk(v); bad {
+				return a, true
+			}
+		}
 	}
 	return Answer{}, false
 }
