@@ -29,7 +29,7 @@ type ladder struct {
 	gaps  []gap
 }
 
-// ladderCallBytes is what a ladder and its order hold for each call; BenchmarkHolds.
+// ladderCallBytes is what a ladder and its order hold for each call, as TestEnginesHoldWhatTheySay measures.
 const ladderCallBytes = 73
 
 // gap lies below a rung.

@@ -63,7 +63,7 @@ func (p *listProblem) ordered(ctx context.Context, memory int64) Answer {
 	return p.inPlace(ctx, longest)
 }
 
-// Bytes that ordered holds for each call and for each value; BenchmarkHolds.
+// Bytes that ordered holds for each call and for each value, as TestEnginesHoldWhatTheySay measures.
 const (
 	listCallBytes  = 37
 	listValueBytes = 16

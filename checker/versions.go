@@ -38,7 +38,7 @@ func (p *registerProblem) versioned(ctx context.Context, _ int64) Answer {
 	return Answer{Result: legal, Order: v.order}
 }
 
-// versionsCallBytes is what versioned holds for each call; BenchmarkHolds.
+// versionsCallBytes is what versioned holds for each call, as TestEnginesHoldWhatTheySay measures.
 const versionsCallBytes = 30
 
 // atFirst is the first revision of a key as call keeps it, and tooFar one that is not within 2^31 of that.

@@ -56,7 +56,7 @@ func (p *registerProblem) zoned(ctx context.Context, memory int64) Answer {
 	return p.withBlind(ctx, z.order())
 }
 
-// Bytes that zoned holds for each call and for each value; BenchmarkHolds.
+// Bytes that zoned holds for each call and for each value, as TestEnginesHoldWhatTheySay measures.
 const (
 	zonesCallBytes  = 10
 	zonesValueBytes = 66
