@@ -83,7 +83,8 @@ func (p *textProblem) with(calls []textCall) *textProblem {
 
 // Engines implements Problem.
 func (p *textProblem) Engines() []Engine {
-	return append([]Engine{{Name: "zones", Decide: p.zoned}}, p.plainProblem.Engines()...)
+	holds := textCallBytes*int64(len(p.calls)) + textElementBytes*int64(len(p.elements))
+	return append([]Engine{{Name: "zones", Decide: p.zoned, Holds: holds}}, p.plainProblem.Engines()...)
 }
 
 // Replay implements Problem. It keeps one text, where the machine would make a new one for each append.

@@ -21,7 +21,11 @@ func (p *textProblem) zoned(ctx context.Context, memory int64) Answer {
 		}
 		return Answer{Result: unfit, Why: strconv.Quote(p.elements[several]) + " was written more than once and found"}
 	}
-	a := c.register().zoned(ctx, memory)
+	r, failed := c.register(ctx, memory)
+	if r == nil {
+		return Answer{Result: failed}
+	}
+	a := r.zoned(ctx, memory)
 	if part, ok := a.Part.(*registerProblem); ok {
 		a.Part = p.with(c.around(part))
 	}
@@ -87,9 +91,17 @@ func (c *textChain) fresh() value {
 	return c.count - 1
 }
 
-// register is the problem of the register, call by call.
-func (c *textChain) register() *registerProblem {
+// textCallBytes and textElementBytes are what zones hold of a text for each call and element, with the register and what they
+// hold of that. Reads that agree on nothing take textElementBytes for each text on the way to theirs.
+const (
+	textCallBytes    = 50
+	textElementBytes = 160
+)
+
+// register is the problem of the register, call by call; nil if there is no time or memory for it.
+func (c *textChain) register(ctx context.Context, memory int64) (p *registerProblem, failed result) {
 	calls := make([]call, len(c.p.calls))
+	shown := 0
 	for i := range calls {
 		t := &c.p.calls[i]
 		calls[i] = call{interval: t.interval, reads: none, writes: none, refused: none}
@@ -98,6 +110,12 @@ func (c *textChain) register() *registerProblem {
 		}
 		v := null
 		for _, e := range t.shows {
+			switch shown++; {
+			case expired(ctx, shown):
+				return nil, outOfTime
+			case textElementBytes*int64(c.count) > memory:
+				return nil, outOfMemory
+			}
 			if c.reads[e] == int32(i) {
 				c.before[e] = v
 			}
@@ -117,7 +135,7 @@ func (c *textChain) register() *registerProblem {
 			calls[i].writes = c.fresh()
 		}
 	}
-	return &registerProblem{calls: calls, values: make([]json.RawMessage, c.count)}
+	return &registerProblem{calls: calls, values: make([]json.RawMessage, c.count)}, legal
 }
 
 // around is the part of the text that is as illegal as a part of the register: its calls, the reads that say where its
