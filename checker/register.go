@@ -180,7 +180,7 @@ func (p *registerProblem) Engines() []Engine {
 	return []Engine{
 		{Name: "version order", Decide: p.versioned, Holds: versionsCallBytes * calls},
 		{Name: "zones", Decide: p.zoned, Holds: zonesCallBytes*calls + zonesValueBytes*values},
-		{Name: "search", Decide: p.searched},
+		{Name: "search", Decide: p.searched, Holds: searchBytes * calls},
 	}
 }
 
