@@ -75,7 +75,6 @@ func (w *witnessSearch) illegal(p Problem) bool { return convicts(w.ctx, p, w.me
 // earliest goes from an illegal part to earlier ones, as long as what had happened before the part's last end is
 // illegal too, and the engine tells a part of it that is small. So it mostly comes to one of the shortest illegal prefix.
 func (w *witnessSearch) earliest(m Model, ops []*history.Op, part Problem) Problem {
-	ends := byEnd(ops)
 	for w.ctx.Err() == nil {
 		last := int64(-1)
 		for _, op := range part.Operations() {
@@ -83,11 +82,16 @@ func (w *witnessSearch) earliest(m Model, ops []*history.Op, part Problem) Probl
 				last = max(last, op.Return)
 			}
 		}
-		at, _ := slices.BinarySearchFunc(ends, time.Duration(last), func(op *history.Op, t time.Duration) int { return cmp.Compare(op.Return, t) })
-		if at == 0 {
+		var before *history.Op // of those that ended earlier the last
+		for _, op := range ops {
+			if int64(op.Return) < last && (before == nil || op.Return > before.Return) {
+				before = op
+			}
+		}
+		if before == nil {
 			break
 		}
-		p, err := m.Parse(cut(ops, ends[at-1]))
+		p, err := m.Parse(cut(ops, before))
 		if err != nil {
 			break
 		}
