@@ -48,19 +48,3 @@ func TestBlindCas(t *testing.T) {
 func span(call, ret int, f, in string) history.Op {
 	return history.Op{Key: "k", F: f, Input: json.RawMessage(in), Call: time.Duration(call), Return: time.Duration(ret), Ended: time.Duration(ret)}
 }
-
-// A cas whose values are as plain as most is taken apart by itself, and just as any other.
-func TestPlainPair(t *testing.T) {
-	for text, plain := range map[string]bool{
-		`[1,2]`: true, `["a","b"]`: true, `["a,b","c"]`: false, `[1,[2,3]]`: false, `[1 ,2]`: false, `[null,2]`: false, `[1,-2]`: false,
-		`[1,2,3]`: false, `[,]`: false, `[1,]`: false, `[,1]`: false, `[1]`: false, `[1,"]`: false, `[01,2]`: false, ``: false, `[`: false, `1,2`: false,
-	} {
-		from, to, ok := plainPair(json.RawMessage(text))
-		require.Equal(t, plain, ok, text)
-		if ok {
-			otherFrom, otherTo, ok := history.CASValue(json.RawMessage(text))
-			require.True(t, ok, text)
-			require.Equal(t, [2]json.RawMessage{otherFrom, otherTo}, [2]json.RawMessage{from, to}, text)
-		}
-	}
-}

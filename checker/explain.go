@@ -144,13 +144,13 @@ func (s *story) phantom() *Finding {
 // otherWriters looks through all operations of the key for those that wrote what c found: one that
 // is said to have failed, one that began only after c had finished, any other.
 func (s *story) otherWriters(c call) (refused, later *history.Op, inTime bool) {
-	want, _ := canonical(s.problem.values[c.reads])
+	want, _ := history.Canonical(s.problem.values[c.reads])
 	for _, op := range s.ops {
 		written := op.Input
 		if op.F == "cas" {
 			_, written, _ = history.CASValue(op.Input)
 		}
-		if got, ok := canonical(written); op.F == "read" || !ok || !bytes.Equal(got, want) || written == nil {
+		if got, ok := history.Canonical(written); op.F == "read" || !ok || !bytes.Equal(got, want) || written == nil {
 			continue
 		}
 		switch {

@@ -5,9 +5,8 @@ import (
 	"encoding/json"
 	"hash/maphash"
 	"math/bits"
-	"regexp"
-	"slices"
-	"unicode/utf8"
+
+	"ordeal/history"
 )
 
 // interner numbers the values of one key. It is a hash table with open addressing that holds no copies: a key may have a
@@ -42,7 +41,7 @@ func nullFirst(n int) interner {
 
 // value numbers raw; reason is why it cannot.
 func (in *interner) value(raw json.RawMessage) (v value, reason string) {
-	text, ok := canonical(raw)
+	text, ok := history.Canonical(raw)
 	if !ok {
 		return none, "its value is not JSON"
 	}
@@ -82,52 +81,3 @@ func (in *interner) grow() {
 		in.slots[at] = internSlot{uint32(hash >> 32), value(v + 1)}
 	}
 }
-
-// canonical writes equal values alike; nothing at all is null. Plain values, which most are, are
-// taken as they stand.
-func canonical(raw json.RawMessage) (json.RawMessage, bool) {
-	if len(raw) == 0 {
-		return json.RawMessage("null"), true
-	}
-	if asIs(raw) {
-		return raw, true
-	}
-	if !slices.ContainsFunc(raw, func(c byte) bool { return c == '\\' || c == '{' || c <= ' ' || c >= 0x80 }) {
-		return raw, json.Valid(raw)
-	}
-	var compact bytes.Buffer
-	if json.Compact(&compact, raw) != nil {
-		return nil, false
-	}
-	if !utf8.Valid(raw) || loneSurrogate.Match(otherEscapes.ReplaceAll(raw, nil)) {
-		return compact.Bytes(), true // decoding might make different values one
-	}
-	dec := json.NewDecoder(&compact)
-	dec.UseNumber()
-	var v any
-	if dec.Decode(&v) != nil {
-		return nil, false
-	}
-	var text bytes.Buffer
-	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false)
-	err := enc.Encode(v)
-	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), err == nil
-}
-
-// asIs tells of most values that are JSON and canonical that they are: short numbers without a sign, and strings of ASCII
-// without escapes.
-func asIs(raw json.RawMessage) bool {
-	last := len(raw) - 1
-	if raw[0] != '"' {
-		return last < 18 && (raw[0] != '0' || last == 0) && !slices.ContainsFunc(raw, func(c byte) bool { return c < '0' || c > '9' })
-	}
-	return last > 0 && raw[last] == '"' &&
-		!slices.ContainsFunc(raw[1:last], func(c byte) bool { return c < ' ' || c == '"' || c == '\\' || c >= 0x7f })
-}
-
-// loneSurrogate finds escapes of half a character where otherEscapes, of whole ones and of signs, are taken out.
-var (
-	loneSurrogate = regexp.MustCompile(`\\u[dD][89a-fA-F]`)
-	otherEscapes  = regexp.MustCompile(`\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|[^u])`)
-)

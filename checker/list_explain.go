@@ -119,9 +119,9 @@ func (s *listStory) phantom() (Finding, bool) {
 // otherAppends looks through all operations of the key for the first appends of v: one that was
 // refused, and one that was not.
 func (s *listStory) otherAppends(v value) (refused, other *history.Op) {
-	want, _ := canonical(s.problem.values[v])
+	want, _ := history.Canonical(s.problem.values[v])
 	for _, op := range s.ops {
-		if got, ok := canonical(op.Input); op.F != "append" || !ok || !bytes.Equal(got, want) {
+		if got, ok := history.Canonical(op.Input); op.F != "append" || !ok || !bytes.Equal(got, want) {
 			continue
 		}
 		first := &other

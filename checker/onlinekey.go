@@ -236,7 +236,7 @@ func wordOf(raw json.RawMessage) (w word, ok bool) {
 	if n, ok := smallNumber(raw); ok {
 		return n<<1 | 1, true
 	}
-	text, ok := canonical(raw)
+	text, ok := history.Canonical(raw)
 	if string(text) == "null" {
 		return nullWord, ok
 	}
@@ -245,7 +245,7 @@ func wordOf(raw json.RawMessage) (w word, ok bool) {
 
 // smallNumber reads a number that is canonical as it is, which has up to 18 digits, and adds one to it.
 func smallNumber(raw []byte) (n word, ok bool) {
-	if len(raw) == 0 || raw[0] == '"' || !asIs(raw) {
+	if len(raw) == 0 || raw[0] == '"' || !history.Plain(raw) {
 		return 0, false
 	}
 	for _, c := range raw {

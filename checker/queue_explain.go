@@ -75,7 +75,7 @@ func (s *queueStory) others(v value, puts bool) (op *history.Op, ok bool) {
 		if (o.F == "enqueue") != puts || slices.ContainsFunc(s.p.calls, func(c queueCall) bool { return int(c.index) == o.Index }) {
 			continue
 		}
-		if got, isJSON := canonical(raw); isJSON && bytes.Equal(got, s.p.values[v]) {
+		if got, isJSON := history.Canonical(raw); isJSON && bytes.Equal(got, s.p.values[v]) {
 			return o, true
 		}
 	}

@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"slices"
@@ -108,10 +107,7 @@ func (in *interner) read(c *call, op *history.Op) (keep bool, reason string) {
 }
 
 func (in *interner) cas(c *call, op *history.Op) (keep bool, reason string) {
-	from, to, ok := plainPair(op.Input)
-	if !ok {
-		from, to, ok = history.CASValue(op.Input)
-	}
+	from, to, ok := history.CASValue(op.Input)
 	if !ok {
 		return false, "the value of a cas should be [old,new]"
 	}
@@ -128,16 +124,6 @@ func (in *interner) cas(c *call, op *history.Op) (keep bool, reason string) {
 	}
 	c.reads, reason = in.value(op.Output)
 	return true, reason
-}
-
-// plainPair takes [old,new] apart if both stand as they are, which most do; it saves a look for what else they may be.
-func plainPair(raw json.RawMessage) (from, to json.RawMessage, ok bool) {
-	last, comma := len(raw)-1, bytes.IndexByte(raw, ',')
-	if comma < 2 || comma > last-2 || raw[0] != '[' || raw[last] != ']' {
-		return nil, nil, false
-	}
-	from, to = raw[1:comma], raw[comma+1:last]
-	return from, to, asIs(from) && asIs(to)
 }
 
 // register is the sequential specification; states are values.

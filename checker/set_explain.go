@@ -84,10 +84,10 @@ func (s *setStory) alone() (Finding, bool) {
 
 // nowhere: no call of the story inserts v; ops tell whether one was refused or began too late.
 func (s *setStory) nowhere(r setCall, v value) (Finding, bool) {
-	want, _ := canonical(s.problem.values[v])
+	want, _ := history.Canonical(s.problem.values[v])
 	var refused *history.Op
 	for _, op := range s.ops {
-		if got, ok := canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
+		if got, ok := history.Canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
 			continue
 		}
 		switch {

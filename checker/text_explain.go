@@ -124,9 +124,9 @@ func (s *textStory) early(r textCall, v value, maker *history.Op) Finding {
 
 // otherMakers looks through all operations of the key for the first that made v: one that was refused, and one that was not.
 func (s *textStory) otherMakers(v value) (refused, other *history.Op) {
-	want, _ := canonical(s.raw(v))
+	want, _ := history.Canonical(s.raw(v))
 	for _, op := range s.ops {
-		if got, ok := canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
+		if got, ok := history.Canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
 			continue
 		}
 		first := &other

@@ -75,7 +75,20 @@ func (op Op) failure() string {
 
 // CASValue takes the value of a cas apart, which is [old,new]; ok tells whether it is.
 func CASValue(v json.RawMessage) (from, to json.RawMessage, ok bool) {
+	if from, to, ok = plainPair(v); ok {
+		return from, to, true
+	}
 	return tuple(v)
+}
+
+// plainPair takes [old,new] apart if both stand as they are, which most do; it saves a look for what else they may be.
+func plainPair(raw json.RawMessage) (from, to json.RawMessage, ok bool) {
+	last, comma := len(raw)-1, bytes.IndexByte(raw, ',')
+	if comma < 2 || comma > last-2 || raw[0] != '[' || raw[last] != ']' {
+		return nil, nil, false
+	}
+	from, to = raw[1:comma], raw[comma+1:last]
+	return from, to, Plain(from) && Plain(to)
 }
 
 // ValueLabel shows a value in one short word: null and nothing as nil, plain strings without quotes

@@ -3,9 +3,8 @@ package adya
 import (
 	"bytes"
 	"encoding/json"
-	"slices"
-	"strings"
-	"unicode/utf8"
+
+	"ordeal/history"
 )
 
 // text is JSON that is read from front to back, without reflection: a run has millions of answers.
@@ -138,24 +137,8 @@ func integer(token []byte) (n int64, ok bool) {
 	return n, true
 }
 
-// canonical is one text for each value, however it is escaped. Numbers are the same if they are written alike, as in
-// a register.
+// canonical is one text for each value, however it is escaped.
 func canonical(token []byte) []byte {
-	if !slices.ContainsFunc(token, func(c byte) bool { return c == '\\' || c >= utf8.RuneSelf }) {
-		return token
-	}
-	var plain string
-	if !utf8.Valid(token) || json.Unmarshal(token, &plain) != nil {
-		return token
-	}
-	if strings.ContainsRune(plain, utf8.RuneError) && bytes.Contains(bytes.ToLower(token), []byte(`\ud`)) {
-		return token // half a character, or another half: decoding would make different strings one
-	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if enc.Encode(plain) != nil {
-		return token
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+	name, _ := history.Canonical(token) // it is JSON: see scalar
+	return name
 }
