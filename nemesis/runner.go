@@ -35,22 +35,43 @@ var ErrNotHealed = errors.New("a fault could not be undone")
 // joined. The harness has done its part: what the cluster shows from then on is its own doing.
 var ErrNotJoined = errors.New("a node has not joined again")
 
-// Run injects every step on its time and undoes it, and returns when all are over. If ctx ends, what
-// is active is undone at once and what is still to come is left out. The error tells which steps could not
-// be injected or undone; the same stands in their windows.
+// Run injects every step on its time and undoes it, and returns when all are over. A step that the schedule puts behind the
+// end of another begins when that has been undone, however long it took: what does not overlap in the schedule does not
+// overlap on a slow machine. If ctx ends, what is active is undone at once and what is still to come is left out. The error
+// tells which steps could not be injected or undone; the same stands in their windows.
 func (r *Runner) Run(ctx context.Context, s Schedule) error {
 	errs := make([]error, len(s.Steps))
 	r.alone = make(chan struct{}, 1)
+	over := make([]chan struct{}, len(s.Steps))
+	for i := range over {
+		over[i] = make(chan struct{})
+	}
 	var steps sync.WaitGroup
 	for i, step := range s.Steps {
 		steps.Go(func() {
-			if sleepUntil(ctx, r.Started+step.At-r.Elapsed()) {
+			defer close(over[i])
+			if sleepUntil(ctx, r.Started+step.At-r.Elapsed()) && awaitEarlier(ctx, s, step.At, over) {
 				errs[i] = r.step(ctx, i, step)
 			}
 		})
 	}
 	steps.Wait()
 	return errors.Join(errs...)
+}
+
+// awaitEarlier waits until the steps are over that should be by then, and tells whether it was not cut short.
+func awaitEarlier(ctx context.Context, s Schedule, by time.Duration, over []chan struct{}) bool {
+	for i, step := range s.Steps {
+		if step.At+step.For > by {
+			continue
+		}
+		select {
+		case <-over[i]:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return ctx.Err() == nil
 }
 
 // step is one window, from just before the injection to just after the undoing.

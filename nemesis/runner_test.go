@@ -96,6 +96,26 @@ func TestPausedNodeThatWasKilledIsNotResumed(t *testing.T) {
 	})
 }
 
+// What takes long to undo delays what was planned behind it, and nothing else.
+func TestStepsDoNotOverlapUnlessPlanned(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		f.joining = 4 * time.Second
+		behind, beside := step("pause", "n2", ""), step("pause", "n3", "")
+		behind.At, beside.At = 3500*time.Millisecond, 2500*time.Millisecond
+		require.NoError(t, f.runner().Run(t.Context(), Schedule{Steps: []Step{behind, step("member", "n2", "wipe"), beside}}))
+		windows, err := history.Windows(f.events)
+		require.NoError(t, err)
+		byStep := map[int]history.Window{}
+		for _, w := range windows {
+			byStep[w.Step] = w
+		}
+		require.GreaterOrEqual(t, byStep[1].To, 7*time.Second)
+		require.GreaterOrEqual(t, byStep[0].From, byStep[1].To)
+		require.Equal(t, 2500*time.Millisecond, byStep[2].From)
+	})
+}
+
 func TestTargets(t *testing.T) {
 	for target, n := range map[Target]int{One: 1, Leader: 1, Minority: 2, Majority: 3, All: 5, "n4": 1} {
 		on, err := target.resolve(rand.New(rand.NewPCG(1, 1)), cluster(5), "n2")
