@@ -33,7 +33,10 @@ func Sources(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("planting a bug needs the go command: %w", err)
 	}
 	dir, err := run(ctx, "list", "-f", "{{.Dir}}", "ordeal/kv")
-	return strings.TrimSpace(dir), err
+	if err != nil {
+		return "", fmt.Errorf("planting a bug needs kv's sources, so it is done within Ordeal's repository: %w", err)
+	}
+	return strings.TrimSpace(dir), nil
 }
 
 // Check tells why the diff cannot be applied to the sources.
