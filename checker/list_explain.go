@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -99,40 +98,20 @@ func (s *listStory) phantom() (Finding, bool) {
 			return s.early(r)
 		}
 		v := r.shows[i]
-		refused, later := s.otherAppends(v)
-		switch {
+		switch refused, other := s.makers(s.problem.values[v]); {
+		case other != nil && other.Call > r.end:
+			return s.beforeAppend(r, listCall{interval: intervalOf(other), element: v}), true
+		case other != nil:
+			return Finding{}, false // the story has lost it, so it shows nothing
 		case refused != nil:
 			f := s.alone(rulePhantom, fmt.Sprintf("%s shows %s, but %s was answered as not applied.", s.name(r), s.value(v), nameOp(refused)), r)
 			f.Ops = append(f.Ops, refused.Index)
 			s.sortOps(&f)
 			return f, true
-		case later != nil && later.Call > r.end:
-			return s.beforeAppend(r, listCall{interval: intervalOf(later), element: v}), true
-		case later != nil:
-			return Finding{}, false // the story has lost it, so it shows nothing
 		default:
 			return s.alone(rulePhantom, fmt.Sprintf("%s shows %s; nobody ever appended %s.", s.name(r), s.value(v), s.value(v)), r), true
 		}
 	})
-}
-
-// otherAppends looks through all operations of the key for the first appends of v: one that was
-// refused, and one that was not.
-func (s *listStory) otherAppends(v value) (refused, other *history.Op) {
-	want, _ := history.Canonical(s.problem.values[v])
-	for _, op := range s.ops {
-		if got, ok := history.Canonical(op.Input); op.F != "append" || !ok || !bytes.Equal(got, want) {
-			continue
-		}
-		first := &other
-		if op.Type == history.Fail {
-			first = &refused
-		}
-		if *first == nil {
-			*first = op
-		}
-	}
-	return refused, other
 }
 
 // early: an element is shown before its only append began.

@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -84,20 +83,12 @@ func (s *setStory) alone() (Finding, bool) {
 
 // nowhere: no call of the story inserts v; ops tell whether one was refused or began too late.
 func (s *setStory) nowhere(r setCall, v value) (Finding, bool) {
-	want, _ := history.Canonical(s.problem.values[v])
-	var refused *history.Op
-	for _, op := range s.ops {
-		if got, ok := history.Canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
-			continue
-		}
-		switch {
-		case op.Type != history.Fail && op.Call > r.end:
-			return s.before(r, setCall{interval: intervalOf(op), element: v}), true
-		case op.Type != history.Fail:
-			return Finding{}, false // the story has lost it, so it shows nothing
-		case refused == nil || op.Index < refused.Index:
-			refused = op
-		}
+	refused, other := s.makers(s.problem.values[v])
+	switch {
+	case other != nil && other.Call > r.end:
+		return s.before(r, setCall{interval: intervalOf(other), element: v}), true
+	case other != nil:
+		return Finding{}, false // the story has lost it, so it shows nothing
 	}
 	if refused == nil {
 		return s.finding(ruleNowhere, fmt.Sprintf("%s shows %s; nobody ever inserted %s.", s.name(r), s.value(v), s.value(v)), nil), true

@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -17,11 +16,11 @@ func (p *textProblem) Explain(ops []*history.Op) Finding {
 	if len(p.calls) > storyMax {
 		return p.plainProblem.Explain(ops)
 	}
-	s := &textStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls), makers: map[value][]textCall{}}
+	s := &textStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls), made: map[value][]textCall{}}
 	slices.SortStableFunc(s.calls, func(a, b textCall) int { return cmp.Compare(a.begin, b.begin) })
 	for _, c := range s.calls {
 		if c.element != none {
-			s.makers[c.element] = append(s.makers[c.element], c)
+			s.made[c.element] = append(s.made[c.element], c)
 		}
 	}
 	s.digits = precisionOf(s.calls)
@@ -38,7 +37,7 @@ type textStory struct {
 	teller
 	problem *textProblem
 	calls   []textCall
-	makers  map[value][]textCall // by element
+	made    map[value][]textCall // by element: what writes or appends it
 }
 
 func (s *textStory) name(c textCall) string { return s.nameOf(c.index) }
@@ -51,7 +50,7 @@ func (s *textStory) raw(v value) json.RawMessage {
 }
 
 // once tells whether v was made once.
-func (s *textStory) once(v value) bool { return len(s.makers[v]) == 1 }
+func (s *textStory) once(v value) bool { return len(s.made[v]) == 1 }
 
 // writtenAs is what a read's text was written as before the appends, or none if it is the text of the beginning; it is not ok
 // if nobody knows, because that was made several times or never.
@@ -63,7 +62,7 @@ func (s *textStory) writtenAs(r textCall) (v value, ok bool) {
 		return none, true
 	case !s.once(r.shows[0]):
 		return none, false
-	case s.makers[r.shows[0]][0].f == "write":
+	case s.made[r.shows[0]][0].f == "write":
 		return r.shows[0], true
 	default:
 		return none, true
@@ -91,13 +90,13 @@ func (s *textStory) pairs(rule func(r, q textCall) (Finding, bool)) (Finding, bo
 func (s *textStory) phantom() (Finding, bool) {
 	for _, r := range s.calls {
 		for _, v := range r.shows {
-			if made := s.makers[v]; len(made) == 1 && made[0].begin > r.end {
-				return s.early(r, v, s.op(made[0].index)), true
-			} else if len(made) > 0 {
+			if by := s.made[v]; len(by) == 1 && by[0].begin > r.end {
+				return s.early(r, v, s.op(by[0].index)), true
+			} else if len(by) > 0 {
 				continue
 			}
 			shows := fmt.Sprintf("%s shows %s", s.name(r), s.label(v))
-			switch refused, other := s.otherMakers(v); {
+			switch refused, other := s.makers(s.raw(v)); {
 			case other != nil && other.Call > r.end:
 				return s.early(r, v, other), true
 			case other != nil: // the story has lost it, so it shows nothing
@@ -122,29 +121,11 @@ func (s *textStory) early(r textCall, v value, maker *history.Op) Finding {
 	return f
 }
 
-// otherMakers looks through all operations of the key for the first that made v: one that was refused, and one that was not.
-func (s *textStory) otherMakers(v value) (refused, other *history.Op) {
-	want, _ := history.Canonical(s.raw(v))
-	for _, op := range s.ops {
-		if got, ok := history.Canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
-			continue
-		}
-		first := &other
-		if op.Type == history.Fail {
-			first = &refused
-		}
-		if *first == nil {
-			*first = op
-		}
-	}
-	return refused, other
-}
-
 func (s *textStory) duplicate() (Finding, bool) {
 	for _, r := range s.calls {
 		for i, v := range r.shows {
 			if slices.Contains(r.shows[:i], v) && s.once(v) {
-				maker := s.makers[v][0]
+				maker := s.made[v][0]
 				return s.finding(ruleDuplicate, fmt.Sprintf("%s shows %s twice, though it was made once, by %s.",
 					s.name(r), s.label(v), s.name(maker)), nil, r, maker), true
 			}
@@ -161,7 +142,7 @@ func (s *textStory) lost() (Finding, bool) {
 				continue
 			}
 			sure, rule := r, ruleStale
-			if maker := s.makers[v][0]; maker.end < sure.end {
+			if maker := s.made[v][0]; maker.end < sure.end {
 				sure, rule = maker, ruleLostAppend
 			}
 			if sure.end >= q.begin {
@@ -170,10 +151,10 @@ func (s *textStory) lost() (Finding, bool) {
 			return s.finding(rule, fmt.Sprintf("%s began %s after %s had finished, and does not show %s.",
 				s.name(q), words.Span(q.begin-sure.end), s.name(sure), s.label(v)),
 				[]string{
-					fmt.Sprintf("%s was made once, by %s, and %s shows it.", s.label(v), s.name(s.makers[v][0]), s.name(r)),
+					fmt.Sprintf("%s was made once, by %s, and %s shows it.", s.label(v), s.name(s.made[v][0]), s.name(r)),
 					fmt.Sprintf("%s finished at %s, so it was there by then.", s.name(sure), s.at(sure.end)),
 					fmt.Sprintf("%s began at %s and reads the same text, of which nothing takes away, without it.", s.name(q), s.at(q.begin)),
-				}, sure, r, q, s.makers[v][0]), true
+				}, sure, r, q, s.made[v][0]), true
 		}
 		return Finding{}, false
 	})
@@ -188,12 +169,12 @@ func (s *textStory) passed() (Finding, bool) {
 			continue
 		}
 		for _, a := range s.calls {
-			if a.f != "append" || !s.once(a.element) || slices.Contains(q.shows, a.element) || v != none && s.makers[v][0].end >= a.begin {
+			if a.f != "append" || !s.once(a.element) || slices.Contains(q.shows, a.element) || v != none && s.made[v][0].end >= a.begin {
 				continue
 			}
 			proof := []string{"The text is that of the beginning, before any was written."}
 			if v != none {
-				proof[0] = fmt.Sprintf("%s was written once, by %s, which had finished before %s began.", s.label(v), s.name(s.makers[v][0]), s.name(a))
+				proof[0] = fmt.Sprintf("%s was written once, by %s, which had finished before %s began.", s.label(v), s.name(s.made[v][0]), s.name(a))
 			}
 			proof = append(proof, "Nothing takes away of a text until it is written anew.")
 			if a.end < q.begin {
@@ -201,8 +182,8 @@ func (s *textStory) passed() (Finding, bool) {
 					s.name(q), words.Span(q.begin-a.end), s.name(a), s.label(a.element)), proof, a, q), true
 			}
 			for _, shown := range q.shows {
-				if s.once(shown) && a.end < s.makers[shown][0].begin {
-					b := s.makers[shown][0]
+				if s.once(shown) && a.end < s.made[shown][0].begin {
+					b := s.made[shown][0]
 					return s.finding(ruleLostAppend, fmt.Sprintf("%s shows %s without %s, but %s had finished %s before %s began.",
 						s.name(q), s.label(shown), s.label(a.element), s.name(a), words.Span(b.begin-a.end), s.name(b)), proof, a, b, q), true
 				}
@@ -217,10 +198,10 @@ func (s *textStory) reordered() (Finding, bool) {
 	for _, r := range s.calls {
 		for i, v := range r.shows {
 			for _, w := range r.shows[:i] {
-				if !s.once(v) || !s.once(w) || s.makers[v][0].end >= s.makers[w][0].begin {
+				if !s.once(v) || !s.once(w) || s.made[v][0].end >= s.made[w][0].begin {
 					continue
 				}
-				a, b := s.makers[v][0], s.makers[w][0]
+				a, b := s.made[v][0], s.made[w][0]
 				return s.finding(ruleReordered, fmt.Sprintf("%s had finished %s before %s began, but %s shows %s before %s.",
 					s.name(a), words.Span(b.begin-a.end), s.name(b), s.name(r), s.label(w), s.label(v)), nil, a, b, r), true
 			}

@@ -1,7 +1,9 @@
 package checker
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,6 +46,25 @@ func (t teller) op(index int32) *history.Op {
 }
 
 func (t teller) nameOf(index int32) string { return nameOp(t.op(index)) }
+
+// makers looks through all operations of the key for the first that were to put a value there: one that was refused, and one
+// that was not.
+func (t teller) makers(of json.RawMessage) (refused, other *history.Op) {
+	want, _ := history.Canonical(of)
+	for _, op := range t.ops {
+		if got, ok := history.Canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
+			continue
+		}
+		first := &other
+		if op.Type == history.Fail {
+			first = &refused
+		}
+		if *first == nil {
+			*first = op
+		}
+	}
+	return refused, other
+}
 
 // at shows a moment of the run to the digit at which the moments told of differ, in seconds.
 func (t teller) at(moment time.Duration) string {
