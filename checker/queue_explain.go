@@ -72,7 +72,7 @@ func (s *queueStory) others(v value, puts bool) (op *history.Op, ok bool) {
 		if !puts {
 			raw = o.Output
 		}
-		if (o.F == "enqueue") != puts || slices.ContainsFunc(s.p.calls, func(c queueCall) bool { return int(c.index) == o.Index }) {
+		if (o.F == "enqueue") != puts || !puts && o.Type != history.OK || slices.ContainsFunc(s.p.calls, func(c queueCall) bool { return int(c.index) == o.Index }) {
 			continue
 		}
 		if got, isJSON := history.Canonical(raw); isJSON && bytes.Equal(got, s.p.values[v]) {

@@ -23,8 +23,8 @@ const (
 // It goes by the revisions that come with answers: of a change its own, of a read that of the last change to
 // what it saw, 0 if there is nothing. Once a process has written revision r of a key it reads r or later (read
 // your writes), and so it does once it has read r (monotonic reads); what it writes after either is later
-// (monotonic writes, writes follow reads). A failed cas that tells the value is a read. A delete may have changed
-// nothing, and is then as new as what was there, or has no revision. On a key that somebody may have deleted, a read
+// (monotonic writes, writes follow reads). A failed cas that tells the value is a read. A delete, which a write of null
+// is too, may have changed nothing, and is then as new as what was there, or has no revision. On a key that somebody may have deleted, a read
 // that finds nothing is as new as any.
 //
 // One scan, O(n). A key makes a finding for each guarantee, of its first breach. If an answer that should carry a
@@ -39,7 +39,7 @@ func (s sessions) Check(ctx context.Context, ops []history.Op) Verdict {
 	v := Verdict{Checker: s.Name(), Engine: "scan"}
 	scan := sessionScan{sessions: map[processKey]session{}, told: map[keyRule]bool{}, deletable: map[string]bool{}}
 	for _, op := range ops {
-		if op.F == "delete" && op.Type != history.Fail {
+		if op.Type != history.Fail && deletes(&op) {
 			scan.deletable[op.Key] = true
 		}
 	}
@@ -108,7 +108,16 @@ func sessionKind(op *history.Op) (kind int, ok bool) {
 }
 
 // sessionChanges tells whether an operation of a kind, which was answered, surely made a revision of its own.
-func sessionChanges(kind int, op *history.Op) bool { return kind == sessionWrite && op.F != "delete" }
+func sessionChanges(kind int, op *history.Op) bool { return kind == sessionWrite && !deletes(op) }
+
+// deletes tells whether an operation is to leave nothing.
+func deletes(op *history.Op) bool {
+	left := op.Input
+	if op.F == "cas" {
+		_, left, _ = history.CASValue(op.Input)
+	}
+	return op.F == "delete" || op.F != "read" && string(left) == "null"
+}
 
 func (s *sessionScan) add(op *history.Op) {
 	kind, ok := sessionKind(op)
@@ -119,7 +128,7 @@ func (s *sessionScan) add(op *history.Op) {
 	if op.Revision == 0 {
 		nothing := kind == sessionRead && (len(op.Output) == 0 || string(op.Output) == "null")
 		switch {
-		case op.F == "delete", nothing && s.deletable[op.Key]:
+		case kind == sessionWrite && deletes(op), nothing && s.deletable[op.Key]:
 			return
 		case !nothing:
 			s.bare++
@@ -169,7 +178,7 @@ func sessionFinding(rule string, earlier, later *history.Op) Finding {
 func sessionAnswer(op *history.Op) string {
 	kind, _ := sessionKind(op)
 	switch {
-	case op.F == "delete":
+	case kind == sessionWrite && deletes(op):
 		return fmt.Sprintf("left revision %d", op.Revision)
 	case kind == sessionWrite:
 		return fmt.Sprintf("made revision %d", op.Revision)

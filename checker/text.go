@@ -1,7 +1,10 @@
 package checker
 
 import (
+	"bytes"
 	"encoding/json"
+	"strings"
+	"unicode/utf8"
 
 	"ordeal/history"
 )
@@ -39,10 +42,10 @@ func parseText(ops []*history.Op) (Problem, error) {
 		default:
 			return c, false, "a text knows write, append and read"
 		}
-		if keep && len(raw) > 0 && json.Unmarshal(raw, &c.text) != nil {
-			return c, false, "its value is no string"
+		if keep {
+			reason = c.read(raw)
 		}
-		return c, keep, ""
+		return c, keep, reason
 	})
 	if err != nil {
 		return nil, err
@@ -52,6 +55,27 @@ func parseText(ops []*history.Op) (Problem, error) {
 		return &textProblem{plainProblem: p, elements: elements}, nil
 	}
 	return &p, nil
+}
+
+// read fills c with a string; reason is why it cannot.
+func (c *textCall) read(raw json.RawMessage) (reason string) {
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+		if c.reads() {
+			return ""
+		}
+		return "it should have a string"
+	case json.Unmarshal(raw, &c.text) != nil:
+		return "its value is no string"
+	case strings.ContainsRune(c.text, utf8.RuneError):
+		// What is no character is read as the one that stands for such, so different texts would be one.
+		again, err := json.Marshal(c.text)
+		want, _ := history.Canonical(raw)
+		if got, _ := history.Canonical(again); err != nil || !bytes.Equal(got, want) {
+			return "its value is a string that holds half a character"
+		}
+	}
+	return ""
 }
 
 // text is the sequential specification.

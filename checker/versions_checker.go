@@ -88,15 +88,15 @@ type answer struct {
 
 func newVersionScan(ops []*history.Op, p *registerProblem) *versionScan {
 	s := &versionScan{ops: ops, problem: p}
-	at := 0 // in ops, which have all that the calls are of, in the same order
-	for i := range p.calls {
-		c := &p.calls[i]
-		for ops[at].Index != int(c.index) {
-			at++
+	next := 0 // call, of the same order as ops, of which it has some
+	for _, op := range ops {
+		if next == len(p.calls) || p.calls[next].index != int32(op.Index) {
+			continue
 		}
-		if r := ops[at].Revision; !c.maybe && r > 0 {
-			s.answers = append(s.answers, answer{c, r})
+		if c := &p.calls[next]; !c.maybe && op.Revision > 0 {
+			s.answers = append(s.answers, answer{c, op.Revision})
 		}
+		next++
 	}
 	s.byRevision = slices.Clone(s.answers)
 	slices.SortFunc(s.byRevision, func(a, b answer) int {

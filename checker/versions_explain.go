@@ -34,7 +34,10 @@ func (t versionStory) value(v value) string { return history.ValueLabel(t.s.prob
 
 // answer is what an answer says of its revision.
 func (t versionStory) answer(c answer) string {
-	if c.writes != none {
+	switch {
+	case c.writes == null: // of what was absent it may have changed nothing
+		return fmt.Sprintf("left revision %d", c.revision)
+	case c.writes != none:
 		return fmt.Sprintf("made revision %d", c.revision)
 	}
 	return fmt.Sprintf("found revision %d", c.revision)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"time"
 )
@@ -150,6 +151,9 @@ func (j *jepsenReader) add(e Event) error {
 	}
 	if j.forms > 0 && e.Index <= j.index {
 		return &fieldError{"index", fmt.Sprintf("%d after %d", e.Index, j.index)}
+	}
+	if e.Index > math.MaxInt32 {
+		return &fieldError{"index", fmt.Sprintf("%d is above %d", e.Index, math.MaxInt32)}
 	}
 	j.always = j.seen
 	j.index = e.Index

@@ -58,6 +58,7 @@ func TestReadEDNSaysWhatIsWrongAndWhere(t *testing.T) {
 		"{:process 0 :type :ok :f :x :key [1]}":                                      `h.edn:1: field "key": a key should be`,
 		"{:process 0 :type :ok :f :x :time 1}\n" + ok:                                `h.edn:2: field "time": some events have it`,
 		ok + "{:index 1 :process 0 :type :ok :f :x}":                                 `h.edn:2: field "index": some events have it`,
+		"{:index 3000000000 :process 0 :type :ok :f :x}":                             `h.edn:1: field "index": 3000000000 is above 2147483647`,
 		"{:index 4 :process 0 :type :ok :f :x}{:index 4 :process 0 :type :ok :f :x}": `h.edn:1: field "index": 4 after 4`,
 		"{:process 0 :type :ok :f :x :value #jepsen.independent/tuple 3}":            `h.edn:1: field "value": a tuple that is no`,
 		"[" + ok:           "h.edn:2: the file ends within a form",
