@@ -34,6 +34,7 @@ func (p *lockProblem) Explain(ops []*history.Op) Finding {
 	if len(s.calls) > storyMax {
 		return s.finding(ruleOther, noOrderOfMany(len(s.calls)))
 	}
+	s.lookUp()
 	slices.SortStableFunc(s.calls, func(a, b lockCall) int { return cmp.Compare(a.begin, b.begin) })
 	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func(a, b lockCall) (Finding, bool){s.absurd, s.twice, s.nowhere, s.returned, s.goneBack, s.byTwo, s.endedLate, s.foundFree} {
@@ -50,7 +51,9 @@ func (p *lockProblem) Explain(ops []*history.Op) Finding {
 // lockStory is a problem of a lock without a legal order, about to be told.
 type lockStory struct {
 	teller
-	calls []lockCall
+	calls            []lockCall
+	grants, releases map[uint64]*history.Op // of all operations, by token: the first that was granted it; see lookUp
+	unanswered       []time.Duration        // when acquires of unknown outcome began
 }
 
 func (s *lockStory) name(c lockCall) string { return s.nameOf(c.index) }
@@ -75,38 +78,31 @@ func (s *lockStory) find(is func(c *lockCall) bool) (lockCall, bool) {
 	return s.calls[i], true
 }
 
-// grant is the operation that was granted a token, the first to begin; nil if nobody was.
-func (s *lockStory) grant(of uint64) *history.Op {
-	i := slices.IndexFunc(s.ops, func(op *history.Op) bool {
-		return op.F == "acquire" && op.Type == history.OK && token(op.Output) == of
-	})
-	if i < 0 {
-		return nil
+// lookUp notes of all operations what stories ask of them. A release is the one that ended a tenure: if none was answered, the
+// first to begin of those that may have. It may have begun after the story ends.
+func (s *lockStory) lookUp() {
+	s.grants, s.releases = map[uint64]*history.Op{}, map[uint64]*history.Op{}
+	for _, op := range s.ops {
+		switch {
+		case op.F == "acquire" && op.Type == history.Info:
+			s.unanswered = append(s.unanswered, op.Call)
+		case op.F == "acquire" && op.Type == history.OK:
+			if of := token(op.Output); s.grants[of] == nil {
+				s.grants[of] = op
+			}
+		case op.F == "release" && op.Type != history.Fail:
+			of := token(op.Input)
+			if ended := s.releases[of]; ended == nil || ended.Type == history.Info && op.Type == history.OK {
+				s.releases[of] = op
+			}
+		}
 	}
-	return s.ops[i]
 }
 
 // unknown is how many acquires of unknown outcome had begun by some time.
-func (s *lockStory) unknown(by time.Duration) (n int) {
-	for _, op := range s.ops {
-		if op.F == "acquire" && op.Type == history.Info && op.Call <= by {
-			n++
-		}
-	}
+func (s *lockStory) unknown(by time.Duration) int {
+	n, _ := slices.BinarySearch(s.unanswered, by+1)
 	return n
-}
-
-// release is the operation that ended a tenure: if none was answered, the first to begin of those that may have. It may
-// have begun after the story ends.
-func (s *lockStory) release(of uint64) *history.Op {
-	var ended *history.Op
-	for _, op := range s.ops {
-		if op.F == "release" && op.Type != history.Fail && token(op.Input) == of &&
-			(ended == nil || ended.Type == history.Info && op.Type == history.OK) {
-			ended = op
-		}
-	}
-	return ended
 }
 
 // shows tells whether the lock was held under a token while c was carried out, and which.
@@ -150,7 +146,7 @@ func (s *lockStory) nowhere(a, _ lockCall) (Finding, bool) {
 	if !ok || a.grants() {
 		return Finding{}, false
 	}
-	switch g := s.grant(token); {
+	switch g := s.grants[token]; {
 	case g != nil && g.Call > a.end:
 		f := s.finding(ruleTokenNowhere, fmt.Sprintf("%s and had finished %s before %s, which was granted it, began.",
 			s.does(a), words.Span(g.Call-a.end), nameOp(g)))
@@ -168,7 +164,7 @@ func (s *lockStory) nowhere(a, _ lockCall) (Finding, bool) {
 func (s *lockStory) tooFew() (Finding, bool) {
 	var tokens []uint64
 	for _, c := range s.calls {
-		if token, ok := c.shows(); ok && s.grant(token) == nil && !slices.Contains(tokens, token) {
+		if token, ok := c.shows(); ok && s.grants[token] == nil && !slices.Contains(tokens, token) {
 			tokens = append(tokens, token)
 		}
 	}
@@ -235,7 +231,7 @@ func (s *lockStory) byTwo(a, b lockCall) (Finding, bool) {
 	if !ok1 || !ok2 || high <= low || b.returns() {
 		return Finding{}, false
 	}
-	r := s.release(low)
+	r := s.releases[low]
 	if r != nil && a.end >= r.Call {
 		return Finding{}, false
 	}
@@ -260,7 +256,7 @@ func (s *lockStory) foundFree(a, b lockCall) (Finding, bool) {
 	}
 	var until string
 	later, found := s.find(func(c *lockCall) bool { return c.sees() && c.token == token && c.begin > a.end })
-	switch r := s.release(token); {
+	switch r := s.releases[token]; {
 	case found:
 		until = fmt.Sprintf("%s later %s", words.Span(later.begin-a.end), s.does(later))
 	case r != nil && r.Call <= a.end:

@@ -81,11 +81,21 @@ func TestTextStories(t *testing.T) {
 	}
 }
 
+// Two strings that hold what is no character must not be taken for one.
+func TestTextsRefuseHalfCharacters(t *testing.T) {
+	for raw, refused := range map[string]bool{
+		`"\ud83d"`: true, "\"\xff\"": true, `"\ud83d\ude00"`: false, `"\ufffd"`: false, `"�"`: false, `null`: true, ``: true, `1`: true,
+	} {
+		_, err := Text().Parse([]*history.Op{{F: "append", Key: "k", Input: json.RawMessage(raw)}})
+		require.Equal(t, refused, err != nil, raw)
+	}
+}
+
 // What could be taken apart in several ways is not, and is searched.
 func TestTextsThatCanBeConfused(t *testing.T) {
 	for _, ops := range []string{
 		"0-1 append a; 2-3 append ab; 4-5 read aab",
-		"0-1 append a; 2-3 append; 4-5 read a",
+		"0-1 append a; 2-3 append aa; 4-5 read aaa",
 	} {
 		v := Linearizable(Text(), Budget{}).Check(t.Context(), textHistory(t, ops))
 		require.Equal(t, Valid, v.Status, ops)
