@@ -19,7 +19,8 @@ import (
 //   - A release that found the lock free goes to the first place between tenures at which nothing that had ended before it
 //     began comes later. Taken by begin, such places never go back.
 //
-// So there is a legal order iff no token was granted or given back twice, every hidden grant and every needed release has a call, no call had ended before an earlier one began, and every place is in time.
+// So there is a legal order iff no token was granted or given back twice, every hidden grant and every needed release has a
+// call, no call had ended before an earlier one began, and every place is in time.
 //
 // It looks at ctx between these steps, each of which is short.
 func (p *lockProblem) fenced(ctx context.Context, _ int64) Answer {
@@ -162,11 +163,7 @@ func (f *fencing) tenure(about []fencedCall) (t tenure, part Problem) {
 			}
 		case fencedRelease:
 			if again {
-				calls := []int32{t.grant, t.sight, t.release, c.call}
-				if t.grant < 0 {
-					calls = append(calls, f.unknown[:min(1, len(f.unknown))]...) // which may have been the grant
-				}
-				return t, f.only(calls...)
+				return t, f.only(t.grant, t.sight, t.release, c.call)
 			}
 			if t.release = c.call; t.sight < 0 {
 				t.sight = c.call
