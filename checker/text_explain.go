@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"ordeal/history"
 	"ordeal/internal/words"
@@ -42,10 +43,13 @@ type textStory struct {
 
 func (s *textStory) name(c textCall) string { return s.nameOf(c.index) }
 
-func (s *textStory) label(v value) string { return history.ValueLabel(s.raw(v)) }
+func (s *textStory) label(v value) string { return quoted(s.problem.elements[v]) }
 
-func (s *textStory) raw(v value) json.RawMessage {
-	raw, _ := json.Marshal(s.problem.elements[v]) // a string always can be
+// quoted is how sentences call a text.
+func quoted(text string) string { return history.ValueLabel(rawText(text)) }
+
+func rawText(text string) json.RawMessage {
+	raw, _ := json.Marshal(text) // a string always can be
 	return raw
 }
 
@@ -91,14 +95,15 @@ func (s *textStory) phantom() (Finding, bool) {
 	for _, r := range s.calls {
 		for _, v := range r.shows {
 			if by := s.made[v]; len(by) == 1 && by[0].begin > r.end {
-				return s.early(r, v, s.op(by[0].index)), true
+				return s.early(r, s.problem.elements[v], s.op(by[0].index)), true
 			} else if len(by) > 0 {
 				continue
 			}
-			shows := fmt.Sprintf("%s shows %s", s.name(r), s.label(v))
-			switch refused, other := s.makers(s.raw(v)); {
+			text := s.firstOf(s.problem.elements[v])
+			shows := fmt.Sprintf("%s shows %s", s.name(r), quoted(text))
+			switch refused, other := s.makers(rawText(text)); {
 			case other != nil && other.Call > r.end:
-				return s.early(r, v, other), true
+				return s.early(r, text, other), true
 			case other != nil: // the story has lost it, so it shows nothing
 			case refused != nil:
 				f := s.finding(rulePhantom, fmt.Sprintf("%s, but %s was answered as not applied.", shows, nameOp(refused)), nil, r)
@@ -113,9 +118,21 @@ func (s *textStory) phantom() (Finding, bool) {
 	return Finding{}, false
 }
 
-func (s *textStory) early(r textCall, v value, maker *history.Op) Finding {
+// firstOf is the longest text that any operation of the key was to make and that what nobody in the story made begins with; all of
+// it if there is none.
+func (s *textStory) firstOf(foreign string) (first string) {
+	for _, op := range s.ops {
+		var c textCall
+		if op.F != "read" && c.read(op.Input) == "" && len(c.text) > len(first) && strings.HasPrefix(foreign, c.text) {
+			first = c.text
+		}
+	}
+	return cmp.Or(first, foreign)
+}
+
+func (s *textStory) early(r textCall, text string, maker *history.Op) Finding {
 	f := s.finding(ruleBeforeWrite, fmt.Sprintf("%s shows %s and had finished %s before %s began.",
-		s.name(r), s.label(v), words.Span(maker.Call-r.end), nameOp(maker)), nil, r)
+		s.name(r), quoted(text), words.Span(maker.Call-r.end), nameOp(maker)), nil, r)
 	f.Ops = append(f.Ops, maker.Index)
 	s.sortOps(&f)
 	return f
@@ -124,7 +141,7 @@ func (s *textStory) early(r textCall, v value, maker *history.Op) Finding {
 func (s *textStory) duplicate() (Finding, bool) {
 	for _, r := range s.calls {
 		for i, v := range r.shows {
-			if slices.Contains(r.shows[:i], v) && s.once(v) {
+			if s.once(v) && slices.Contains(r.shows[:i], v) {
 				maker := s.made[v][0]
 				return s.finding(ruleDuplicate, fmt.Sprintf("%s shows %s twice, though it was made once, by %s.",
 					s.name(r), s.label(v), s.name(maker)), nil, r, maker), true
@@ -138,7 +155,7 @@ func (s *textStory) duplicate() (Finding, bool) {
 func (s *textStory) lost() (Finding, bool) {
 	return s.pairs(func(r, q textCall) (Finding, bool) {
 		for _, v := range r.shows {
-			if slices.Contains(q.shows, v) || !s.once(v) {
+			if !s.once(v) || slices.Contains(q.shows, v) {
 				continue
 			}
 			sure, rule := r, ruleStale
@@ -196,14 +213,19 @@ func (s *textStory) passed() (Finding, bool) {
 // reordered: an append had finished before another began, and a read shows them the other way round.
 func (s *textStory) reordered() (Finding, bool) {
 	for _, r := range s.calls {
-		for i, v := range r.shows {
-			for _, w := range r.shows[:i] {
-				if !s.once(v) || !s.once(w) || s.made[v][0].end >= s.made[w][0].begin {
-					continue
-				}
-				a, b := s.made[v][0], s.made[w][0]
+		latest := none // by begin, of those shown so far
+		for _, v := range r.shows {
+			if !s.once(v) {
+				continue
+			}
+			a := s.made[v][0]
+			if latest != none && a.end < s.made[latest][0].begin {
+				b := s.made[latest][0]
 				return s.finding(ruleReordered, fmt.Sprintf("%s had finished %s before %s began, but %s shows %s before %s.",
-					s.name(a), words.Span(b.begin-a.end), s.name(b), s.name(r), s.label(w), s.label(v)), nil, a, b, r), true
+					s.name(a), words.Span(b.begin-a.end), s.name(b), s.name(r), s.label(latest), s.label(v)), nil, a, b, r), true
+			}
+			if latest == none || a.begin > s.made[latest][0].begin {
+				latest = v
 			}
 		}
 	}
@@ -229,7 +251,7 @@ func (s *textStory) forked() (Finding, bool) {
 func (s *textStory) written() (Finding, bool) {
 	p := &registerProblem{values: []json.RawMessage{nil}}
 	for v := range s.problem.elements {
-		p.values = append(p.values, s.raw(value(v)))
+		p.values = append(p.values, rawText(s.problem.elements[v]))
 	}
 	for _, c := range s.calls {
 		r := call{interval: c.interval, reads: none, writes: none, refused: none}

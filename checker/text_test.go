@@ -55,6 +55,8 @@ func TestTextStories(t *testing.T) {
 		{"0-1 append a; 0-9 append b; 2-3 read ab; 4-5 write c; 6-7 read c", "", ""},
 		{"0-1 append a; 2-3 read az", rulePhantom, "nobody ever wrote or appended that"},
 		{"0-1 append a; 2-3! append z; 4-5 read az", rulePhantom, "was answered as not applied"},
+		{"0-1 append a; 2-3 read zb; 0-5! append z; 0-7! append b", rulePhantom, "shows z, but append z ✗ by p2 was answered as not applied"},
+		{"0-1 append a; 2-3 read azb; 4-5 append z; 6-7 append b", ruleBeforeWrite, "shows z and had finished 1 s before append z"},
 		{"0-1 append a; 2-3 read az; 4-5 append z", ruleBeforeWrite, "1 s before append z"},
 		{"0-1 append a; 2-3 read aa", ruleDuplicate, "shows a twice"},
 		{"0-9 append a; 1-2 read a; 3-4 read", ruleStale, "began 1 s after get a by p1 had finished"},
@@ -79,6 +81,14 @@ func TestTextStories(t *testing.T) {
 		require.Equal(t, c.rule, v.Findings[0].Rule, "%s: %s", c.ops, v.Findings[0].Text)
 		require.Contains(t, v.Findings[0].Text, c.text, c.ops)
 	}
+}
+
+// What is told of a long answer takes no longer than to read it.
+func TestTextStoriesOfLongAnswers(t *testing.T) {
+	ops := textHistory(t, "0-1 append a; 2-3 append a; 4-5 read "+strings.Repeat("a", 300_000))
+	p, err := Text().Parse(pointers(ops))
+	require.NoError(t, err)
+	require.Equal(t, ruleOther, p.Explain(pointers(ops)).Rule)
 }
 
 // Two strings that hold what is no character must not be taken for one.
