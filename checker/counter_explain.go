@@ -16,7 +16,7 @@ import (
 // Explain implements Problem. Sentences that say that a counter only grows are told only of problems
 // in which it does.
 func (p *counterProblem) Explain(ops []*history.Op) Finding {
-	s := &counterStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls)}
+	s := &counterStory{teller: tellerOf(ops, p.calls), problem: p, calls: slices.Clone(p.calls)}
 	slices.SortStableFunc(s.calls, func(a, b counterCall) int { return cmp.Compare(a.begin, b.begin) })
 	if i := slices.IndexFunc(s.calls, func(c counterCall) bool { return c.strange }); i >= 0 {
 		c := s.calls[i]
@@ -25,13 +25,16 @@ func (p *counterProblem) Explain(ops []*history.Op) Finding {
 	if len(p.calls) > storyMax || !p.grows() {
 		return s.other()
 	}
-	s.digits = precisionOf(s.calls)
 	l := newLadder(p)
 	pair, found := l.conflict()
 	switch {
 	case found && len(pair) == 1:
 		c := pair[0]
-		return s.finding(rulePhantom, fmt.Sprintf("%s found the counter at %d, but it begins at %d and only grows.", s.name(c), c.from(), p.start), nil, c)
+		grows := "only grows"
+		if s.shrinks() {
+			grows = "only grew until " + s.end()
+		}
+		return s.finding(rulePhantom, fmt.Sprintf("%s found the counter at %d, but it begins at %d and %s.", s.name(c), c.from(), p.start, grows), nil, c)
 	case found && pair[1].from() < pair[0].sum:
 		return s.overlap(pair[0], pair[1])
 	case found:
@@ -57,6 +60,22 @@ type counterStory struct {
 
 func (s *counterStory) name(c counterCall) string { return s.nameOf(c.index) }
 
+// shrinks tells whether somebody takes something away, which is after the story's end.
+func (s *counterStory) shrinks() bool {
+	return s.extent(func(op *history.Op) bool {
+		delta, _ := integer(op.Input, deltaMax)
+		return op.F == "add" && delta < 0
+	}) != throughout
+}
+
+// grows begins a sentence that needs that nobody takes anything away.
+func (s *counterStory) grows() string {
+	if s.shrinks() {
+		return "Until " + s.end() + " the counter only grew"
+	}
+	return "The counter only grows"
+}
+
 // overlap: two calls are about the same ground.
 func (s *counterStory) overlap(a, b counterCall) Finding {
 	took := func(c counterCall) string {
@@ -66,14 +85,18 @@ func (s *counterStory) overlap(a, b counterCall) Finding {
 		a, b = b, a
 	}
 	if !b.add {
-		return s.finding(rulePhantom, fmt.Sprintf("%s found %d, which the counter never was: %s at once.", s.name(b), b.sum, took(a)),
-			[]string{took(a) + ".", fmt.Sprintf("The counter only grows, so it was never %d, before or after.", b.sum)}, a, b)
+		never, when := "never was", "before or after"
+		if s.shrinks() {
+			never, when = "had never been by "+s.end(), "before or after, by then"
+		}
+		return s.finding(rulePhantom, fmt.Sprintf("%s found %d, which the counter %s: %s at once.", s.name(b), b.sum, never, took(a)),
+			[]string{took(a) + ".", fmt.Sprintf("%s, so it was never %d, %s.", s.grows(), b.sum, when)}, a, b)
 	}
 	text := fmt.Sprintf("%s and %s each took the counter over the same ground: one from %d to %d, the other from %d to %d.",
 		s.name(a), s.name(b), a.from(), a.sum, b.from(), b.sum)
 	return s.finding(ruleLostUpdate, text, []string{
 		took(a) + ".", took(b) + ".",
-		"The counter only grows, so the later of the two began where the earlier had ended, or above. Neither did.",
+		s.grows() + ", so the later of the two began where the earlier had ended, or above. Neither did.",
 	}, a, b)
 }
 
@@ -93,7 +116,7 @@ func (s *counterStory) wrongWay(low, high counterCall) Finding {
 	return s.finding(rule, text, []string{
 		fmt.Sprintf("%s finished at %s: by then the counter stood on %d.", s.name(high), s.at(high.end), high.sum),
 		fmt.Sprintf("%s began at %s, %s later, and took it to be %d.", s.name(low), s.at(low.begin), words.Span(low.begin-high.end), low.from()),
-		"The counter only grows: a contradiction.",
+		s.grows() + ": a contradiction.",
 	}, low, high)
 }
 
@@ -113,11 +136,11 @@ func (s *counterStory) gap(l *ladder, g gap) Finding {
 	}
 	why := "no add was open that could have done that"
 	if len(could) > 0 {
-		why = "the adds of unknown outcome do not make that sum: " + listed3(could)
+		why = fmt.Sprintf("the adds %s do not make that sum: %s", s.kind(l), listed3(could))
 	}
 	text := fmt.Sprintf("between %s and %s the counter went from %d to %d, and %s.", below, s.name(above), low, above.from(), why)
 	proof := []string{
-		"Every add that was answered with its sum tells from where to where it took the counter; none of them was between these two.",
+		s.answered(l, g) + " tells from where to where it took the counter; none of them was between these two.",
 		fmt.Sprintf("Any other add in between had begun by %s, when %s finished.", s.at(g.until), s.nameOf(s.problem.bound)),
 	}
 	if twice := s.twice(g, above); twice != nil {
@@ -143,13 +166,55 @@ func (s *counterStory) gaps(l *ladder, gaps []gap) Finding {
 		could = append(could, s.name(c))
 	}
 	first, last := gaps[0], gaps[len(gaps)-1]
-	text := fmt.Sprintf("the counter grew by %s where nobody is known to have added, and the adds of unknown outcome cannot make up for all of that: %s.",
-		listed3(sizes), listed3(could))
+	answered, known := s.answered(l, gaps...), "is known to have added"
+	if answered != everyAdd {
+		known = "was known to have added by " + s.end()
+	}
+	text := fmt.Sprintf("the counter grew by %s where nobody %s, and the adds %s cannot make up for all of that: %s.",
+		listed3(sizes), known, s.kind(l), listed3(could))
 	return s.finding(rulePhantomAdd, text, []string{
-		"Every add that was answered with its sum tells from where to where it took the counter.",
-		fmt.Sprintf("They leave gaps, the lowest below %s and the highest below %s; each may be made up of adds of unknown outcome, but each of those happened once at most.",
-			s.name(l.rungs[first.above]), s.name(l.rungs[last.above])),
+		answered + " tells from where to where it took the counter.",
+		fmt.Sprintf("They leave gaps, the lowest below %s and the highest below %s; each may be made up of adds %s, but each of those happened once at most.",
+			s.name(l.rungs[first.above]), s.name(l.rungs[last.above]), s.kind(l)),
 	}, append(s.calls, counterCall{interval: interval{index: s.problem.bound}})...)
+}
+
+const everyAdd = "Every add that was answered with its sum"
+
+// answered names the adds that tell where they stand: all, unless one that was answered after the story's end stands in a gap.
+func (s *counterStory) answered(l *ladder, gaps ...gap) string {
+	rung := func(op *history.Op) bool {
+		return slices.ContainsFunc(l.rungs, func(c counterCall) bool { return int(c.index) == op.Index })
+	}
+	for _, op := range s.ops {
+		delta, _ := integer(op.Input, deltaMax)
+		sum, answered := integer(op.Output, sumMax)
+		if op.F == "add" && op.Type == history.OK && answered && !rung(op) && slices.ContainsFunc(gaps, func(g gap) bool {
+			high := l.rungs[g.above].from()
+			return high-g.size <= sum-delta && sum <= high
+		}) {
+			return "Every add that had been answered with its sum by " + s.end()
+		}
+	}
+	return everyAdd
+}
+
+// kind says what the adds are that can have filled a gap.
+func (s *counterStory) kind(l *ladder) string {
+	unknown := 0
+	for _, c := range l.loose {
+		if s.op(c.index).Return == history.Never {
+			unknown++
+		}
+	}
+	switch unknown {
+	case len(l.loose):
+		return "of unknown outcome"
+	case 0:
+		return "still open at " + s.end()
+	default:
+		return "of unknown outcome or still open at " + s.end()
+	}
 }
 
 // twice is the lowest answered add of the gap's size above the gap that had begun in time to have been

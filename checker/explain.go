@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"slices"
@@ -28,7 +27,6 @@ func (p *registerProblem) Explain(ops []*history.Op) Finding {
 	if len(p.calls) > storyMax {
 		return *s.tooLong()
 	}
-	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func() *Finding{
 		s.absurd, s.phantom, s.readBeforeWrite, s.lostUpdate, s.stale, s.replaced, s.wentPast, s.interleaved,
 	} {
@@ -52,7 +50,7 @@ type story struct {
 }
 
 func newStory(p *registerProblem, ops []*history.Op) *story {
-	s := &story{problem: p, teller: newTeller(ops)}
+	s := &story{problem: p, teller: tellerOf(ops, p.calls)}
 	s.calls = slices.Clone(p.calls)
 	slices.SortStableFunc(s.calls, func(a, b call) int { return cmp.Compare(a.begin, b.begin) })
 	s.index(len(p.values))
@@ -122,7 +120,11 @@ func (s *story) phantom() *Finding {
 		case inTime:
 			return nil // the story has lost its writer, so it shows nothing
 		case refused != nil:
-			f := s.finding(rulePhantom, fmt.Sprintf("%s, but %s had been answered as not applied.", found, nameOp(refused)), nil, c)
+			answered := "had been"
+			if refused.Return >= c.begin {
+				answered = "was"
+			}
+			f := s.finding(rulePhantom, fmt.Sprintf("%s, but %s %s answered as not applied.", found, nameOp(refused), answered), nil, c)
 			f.Ops = append(f.Ops, refused.Index)
 			s.sortOps(f)
 			return f
@@ -144,21 +146,15 @@ func (s *story) phantom() *Finding {
 // otherWriters looks through all operations of the key for those that wrote what c found: one that
 // is said to have failed, one that began only after c had finished, any other.
 func (s *story) otherWriters(c call) (refused, later *history.Op, inTime bool) {
-	want, _ := history.Canonical(s.problem.values[c.reads])
+	does := writes(s.problem.values[c.reads])
 	for _, op := range s.ops {
-		written := op.Input
-		if op.F == "cas" {
-			_, written, _ = history.CASValue(op.Input)
-		}
-		if got, ok := history.Canonical(written); op.F == "read" || !ok || !bytes.Equal(got, want) || written == nil {
-			continue
-		}
 		switch {
-		case op.Type == history.Fail && op.Return < c.begin:
-			if refused == nil {
+		case !does(op):
+		case op.Type == history.Fail && op.Call <= c.end:
+			if refused == nil || refused.Return >= c.begin && op.Return < c.begin { // best one that was answered before
 				refused = op
 			}
-		case op.Type == history.Fail: // not yet answered then, so it explains nothing
+		case op.Type == history.Fail: // so nobody has to be told of it
 		case op.Call <= c.end:
 			inTime = true
 		case later == nil:
@@ -218,12 +214,21 @@ func (s *story) lostUpdate() *Finding {
 	return nil
 }
 
+// written is how far it holds that of all writers of v only those in the story wrote it. Others may have before the story's
+// end only if nobody finds v in it.
+func (s *story) written(v value) extent { return s.extent(writes(s.problem.values[v])) }
+
 // origin states where the only occurrence of v comes from.
 func (s *story) origin(v value) string {
+	e := s.written(v)
 	if at := s.sole(v); at >= 0 {
-		return fmt.Sprintf("%s was written once, by %s.", s.value(v), s.name(s.calls[at]))
+		return fmt.Sprintf("%s %s %s.", s.value(v), s.onceBy("written", e), s.name(s.calls[at]))
 	}
-	return fmt.Sprintf("%s is the initial value, and nobody wrote it.", s.value(v))
+	nobody := "nobody wrote it"
+	if e != throughout {
+		nobody = "nobody had written it by " + s.end()
+	}
+	return fmt.Sprintf("%s is the initial value, and %s.", s.value(v), nobody)
 }
 
 // withWriters adds the writers of values to the calls of a finding.

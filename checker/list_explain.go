@@ -21,12 +21,11 @@ const (
 // Explain implements Problem. A rule is named only if the calls of p show it by themselves; for the
 // elements that were left out of p are left out of its reads, and those that are in it are all there.
 func (p *listProblem) Explain(ops []*history.Op) Finding {
-	s := &listStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls), appends: p.appends()}
+	s := &listStory{teller: tellerOf(ops, p.calls), problem: p, calls: slices.Clone(p.calls), appends: p.appends()}
 	slices.SortStableFunc(s.calls, func(a, b listCall) int { return cmp.Compare(a.begin, b.begin) })
 	if len(s.calls) > storyMax {
 		return s.finding(ruleOther, noOrderOfMany(len(s.calls)), nil, s.calls...)
 	}
-	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func() (Finding, bool){
 		s.strange, s.phantom, s.duplicate, s.lost, s.stale, s.forked, s.reordered, s.overtaken,
 	} {
@@ -133,7 +132,8 @@ func (s *listStory) duplicate() (Finding, bool) {
 	return s.reader(func(r listCall) (Finding, bool) {
 		for i, v := range r.shows {
 			if a, ok := s.once(v); ok && slices.Contains(r.shows[:i], v) {
-				return s.alone(ruleDuplicate, fmt.Sprintf("%s shows %s twice, though it was appended once, by %s.", s.name(r), s.value(v), s.name(a)), r, a), true
+				appended := s.onceBy("appended", s.extent(puts(s.problem.values[v])))
+				return s.alone(ruleDuplicate, fmt.Sprintf("%s shows %s twice, though it %s %s.", s.name(r), s.value(v), appended, s.name(a)), r, a), true
 			}
 		}
 		return Finding{}, false
@@ -245,7 +245,7 @@ func (s *listStory) overtaken() (Finding, bool) {
 // other is for what has no name, as happens if elements were appended more than once.
 func (s *listStory) other() Finding {
 	return s.finding(ruleOther, noOrder(len(s.calls)),
-		[]string{"Every order of these that keeps to their times was tried; in none does each operation find what it found."}, s.calls...)
+		everyOrder(s.teller, s.calls), s.calls...)
 }
 
 // finding makes a Finding whose witnesses are the whole story if that is short, for it was confirmed

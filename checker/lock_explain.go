@@ -31,12 +31,12 @@ func (p *lockProblem) Explain(ops []*history.Op) Finding {
 			s.calls[i], _, _ = readLock(op)
 		}
 	}
+	s.teller = tellerOf(ops, s.calls)
 	if len(s.calls) > storyMax {
 		return s.finding(ruleOther, noOrderOfMany(len(s.calls)))
 	}
 	s.lookUp()
 	slices.SortStableFunc(s.calls, func(a, b lockCall) int { return cmp.Compare(a.begin, b.begin) })
-	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func(a, b lockCall) (Finding, bool){s.absurd, s.twice, s.nowhere, s.returned, s.goneBack, s.byTwo, s.endedLate, s.foundFree} {
 		if f, ok := s.pair(rule); ok {
 			return f

@@ -54,14 +54,13 @@ func (p *plainProblem[C, P, S]) Weaken(i int) (Problem, bool) {
 
 // Explain implements Problem.
 func (p *plainProblem[C, P, S]) Explain(ops []*history.Op) Finding {
-	t := newTeller(ops)
+	t := tellerOf[C, P](ops, p.calls)
 	f := Finding{Key: t.key, Rule: ruleOther, Text: noOrderOfMany(len(p.calls))}
 	for i := range p.calls {
 		f.Ops = append(f.Ops, int(P(&p.calls[i]).when().index))
 	}
 	if len(p.calls) <= storyMax {
 		f.Text = noOrder(len(p.calls))
-		t.digits = precisionOf[C, P](p.calls)
 		f.Proof = everyOrder[C, P](t, p.calls)
 	}
 	t.sortOps(&f)

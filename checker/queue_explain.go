@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -22,11 +21,10 @@ const (
 
 // Explain implements Problem. It tells what the engine finds in p alone; ops tell what became of its elements later.
 func (p *queueProblem) Explain(ops []*history.Op) Finding {
-	s := &queueStory{fifo: newFIFO(p), teller: newTeller(ops), about: p.calls}
+	s := &queueStory{fifo: newFIFO(p), teller: tellerOf(ops, p.calls), about: p.calls}
 	if len(p.calls) > storyMax {
 		return s.finding(ruleOther, noOrderOfMany(len(p.calls)))
 	}
-	s.digits = precisionOf(p.calls)
 	b := s.breach()
 	if b == nil {
 		return s.finding(ruleOther, noOrder(len(p.calls)),
@@ -65,21 +63,11 @@ func (s *queueStory) value(v value) string { return history.ValueLabel(s.p.value
 // element names what e is.
 func (s *queueStory) element(e *inside) string { return s.value(s.p.calls[e.in].in) }
 
-// others looks through all operations of the key for the first that puts v in, or takes it out, and is not told of.
-func (s *queueStory) others(v value, puts bool) (op *history.Op, ok bool) {
-	for _, o := range s.ops {
-		raw := o.Input
-		if !puts {
-			raw = o.Output
-		}
-		if (o.F == "enqueue") != puts || !puts && o.Type != history.OK || slices.ContainsFunc(s.p.calls, func(c queueCall) bool { return int(c.index) == o.Index }) {
-			continue
-		}
-		if got, isJSON := history.Canonical(raw); isJSON && bytes.Equal(got, s.p.values[v]) {
-			return o, true
-		}
+// takes tells whether an operation took v out.
+func (s *queueStory) takes(v value) func(op *history.Op) bool {
+	return func(op *history.Op) bool {
+		return op.F == "dequeue" && op.Type == history.OK && same(op.Output, s.p.values[v])
 	}
-	return nil, false
 }
 
 // tooOften: v came out more often than it went in.
@@ -92,22 +80,31 @@ func (s *queueStory) tooOften(v value) Finding {
 	case 0:
 		return s.nowhere(v, outs[0])
 	case 1:
-		return s.finding(ruleTakenTwice, fmt.Sprintf("%s and %s both took out %s, which was put in once, by %s.",
-			first, s.name(outs[1]), s.value(v), s.name(ins[0])))
-	default:
-		return s.finding(ruleTakenTwice, fmt.Sprintf("%s was taken out %d times, but put in only %d times.", s.value(v), len(outs), len(ins)))
+		return s.finding(ruleTakenTwice, fmt.Sprintf("%s and %s both took out %s, which %s %s.",
+			first, s.name(outs[1]), s.value(v), s.onceBy("put in", s.extent(puts(s.p.values[v]))), s.name(ins[0])))
 	}
+	took, often := "was taken out", words.Count(len(outs), "time")
+	taken := 0
+	for _, op := range s.ops {
+		if s.takes(v)(op) {
+			taken++
+		}
+	}
+	if taken > len(outs) || s.extent(puts(s.p.values[v])) != throughout {
+		took, often = "had been taken out", "at least "+often+" by "+s.end()
+	}
+	return s.finding(ruleTakenTwice, fmt.Sprintf("%s %s %s, but put in only %d times.", s.value(v), took, often, len(ins)))
 }
 
 // nowhere: no call of the story puts v in; ops tell whether one was refused, or began too late.
 func (s *queueStory) nowhere(v value, out int32) Finding {
-	put, ok := s.others(v, true)
+	refused, put := s.makers(s.p.values[v])
 	switch {
-	case !ok:
+	case refused == nil && put == nil:
 		return s.finding(ruleFromNowhere, fmt.Sprintf("%s took out %s; nobody ever enqueued %s.", s.who(s.p.calls[out].index), s.value(v), s.value(v)))
-	case put.Type == history.Fail:
-		s.about = append(s.about, queueCall{interval: intervalOf(put)})
-		return s.finding(ruleFromNowhere, fmt.Sprintf("%s took out %s, but %s was answered as not applied.", s.who(s.p.calls[out].index), s.value(v), nameOp(put)))
+	case put == nil || refused != nil && refused.Index < put.Index:
+		s.about = append(s.about, queueCall{interval: intervalOf(refused)})
+		return s.finding(ruleFromNowhere, fmt.Sprintf("%s took out %s, but %s was answered as not applied.", s.who(s.p.calls[out].index), s.value(v), nameOp(refused)))
 	default:
 		return s.before(v, &s.p.calls[out], intervalOf(put))
 	}
@@ -162,10 +159,11 @@ func (s *queueStory) taker(e *inside) (name string, from time.Duration, ok bool)
 	if e.rank == 0 {
 		return s.name(e.out), e.goesOut, true
 	}
-	op, ok := s.others(s.p.calls[e.in].in, false)
-	if !ok {
+	at := slices.IndexFunc(s.ops, s.takes(s.p.calls[e.in].in))
+	if at < 0 {
 		return "", 0, false
 	}
+	op := s.ops[at]
 	s.about = append(s.about, queueCall{interval: intervalOf(op)})
 	return nameOp(op), op.Call, true
 }
@@ -176,8 +174,7 @@ func (s *queueStory) overtookOne(first, second *inside) Finding {
 	return s.finding(ruleElementLost, fmt.Sprintf("%s took out %s, but %s had gone in before it and were not seen to come out by then; %s.",
 		s.who(s.p.calls[second.out].index), b, s.ahead(first), s.unanswered(first)),
 		fmt.Sprintf("%s began at %s; by then %s had gone in.", s.name(second.in), s.at(second.goesIn), s.ahead(first)),
-		fmt.Sprintf("%s finished at %s; by then only %s without an answer had begun.", s.name(second.out), s.at(second.goneOut),
-			words.Count(int(first.rank-1), "dequeue")),
+		fmt.Sprintf("%s finished at %s; by then only %s had begun.", s.name(second.out), s.at(second.goneOut), s.open(first)),
 		fmt.Sprintf("So one at least of those was still inside, and ahead of %s.", b))
 }
 
@@ -191,8 +188,20 @@ func (s *queueStory) ahead(last *inside) string {
 }
 
 func (s *queueStory) unanswered(last *inside) string {
-	return fmt.Sprintf("only %s without an answer had begun, so not all of them can have been taken", words.Count(int(last.rank-1), "dequeue"))
+	return fmt.Sprintf("only %s had begun, so not all of them can have been taken", s.open(last))
 }
+
+// open names how many dequeues can have taken the elements that vanished, up to last, but for that one.
+func (s *queueStory) open(last *inside) string {
+	without := "without an answer"
+	if slices.ContainsFunc(s.fifo.open, func(i int32) bool { return s.answered(i) }) {
+		without = "not answered by " + s.end()
+	}
+	return words.Count(int(last.rank-1), "dequeue") + " " + without
+}
+
+// answered tells whether a call that had no answer when the story ended has one.
+func (s *queueStory) answered(call int32) bool { return s.op(s.p.calls[call].index).Type == history.OK }
 
 // neverSo: nothing was found at a time when there always was something.
 func (s *queueStory) neverSo(nothing *queueCall, chain []int32) Finding {
@@ -242,12 +251,16 @@ func (s *queueStory) stay(e *inside) string {
 		if e.goesOut != history.Never {
 			until = "until " + s.at(e.goesOut)
 		}
-		return fmt.Sprintf("By %s %s had gone in, and %s only %s without an answer had begun; so one of them was inside.",
-			s.at(e.goneIn), s.ahead(e), until, words.Count(int(e.rank-1), "dequeue"))
+		return fmt.Sprintf("By %s %s had gone in, and %s only %s had begun; so one of them was inside.",
+			s.at(e.goneIn), s.ahead(e), until, s.open(e))
 	}
 	from := fmt.Sprintf("%s was inside from %s, when %s finished", s.element(e), s.at(e.goneIn), s.name(e.in))
 	if e.rank > 0 && e.goesOut != history.Never {
-		return fmt.Sprintf("%s, at least until %s, when %s began, which may have taken it.", from, s.at(e.goesOut), s.name(e.out))
+		may := "may have taken it"
+		if s.answered(e.out) {
+			may = "was still open at " + s.end()
+		}
+		return fmt.Sprintf("%s, at least until %s, when %s began, which %s.", from, s.at(e.goesOut), s.name(e.out), may)
 	}
 	taker, until, known := s.taker(e)
 	if !known {

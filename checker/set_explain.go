@@ -19,12 +19,11 @@ const (
 // Explain implements Problem. A rule is named only if the calls of p show it by themselves; for the elements that
 // were left out of p are left out of its reads, and each that is left was inserted at most once.
 func (p *setProblem) Explain(ops []*history.Op) Finding {
-	s := &setStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls)}
+	s := &setStory{teller: tellerOf(ops, p.calls), problem: p, calls: slices.Clone(p.calls)}
 	if len(s.calls) > storyMax {
 		return s.finding(ruleOther, noOrderOfMany(len(s.calls)), nil)
 	}
 	slices.SortStableFunc(s.calls, func(a, b setCall) int { return cmp.Compare(a.begin, b.begin) })
-	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func() (Finding, bool){s.alone, s.early, s.lost, s.disagree, s.passedOver} {
 		if f, ok := rule(); ok {
 			return f

@@ -17,14 +17,13 @@ func (p *textProblem) Explain(ops []*history.Op) Finding {
 	if len(p.calls) > storyMax {
 		return p.plainProblem.Explain(ops)
 	}
-	s := &textStory{teller: newTeller(ops), problem: p, calls: slices.Clone(p.calls), made: map[value][]textCall{}}
+	s := &textStory{teller: tellerOf(ops, p.calls), problem: p, calls: slices.Clone(p.calls), made: map[value][]textCall{}}
 	slices.SortStableFunc(s.calls, func(a, b textCall) int { return cmp.Compare(a.begin, b.begin) })
 	for _, c := range s.calls {
 		if c.element != none {
 			s.made[c.element] = append(s.made[c.element], c)
 		}
 	}
-	s.digits = precisionOf(s.calls)
 	for _, rule := range [...]func() (Finding, bool){s.phantom, s.duplicate, s.lost, s.passed, s.reordered, s.forked, s.written} {
 		if f, ok := rule(); ok {
 			return f
@@ -143,8 +142,8 @@ func (s *textStory) duplicate() (Finding, bool) {
 		for i, v := range r.shows {
 			if s.once(v) && slices.Contains(r.shows[:i], v) {
 				maker := s.made[v][0]
-				return s.finding(ruleDuplicate, fmt.Sprintf("%s shows %s twice, though it was made once, by %s.",
-					s.name(r), s.label(v), s.name(maker)), nil, r, maker), true
+				return s.finding(ruleDuplicate, fmt.Sprintf("%s shows %s twice, though it %s %s.",
+					s.name(r), s.label(v), s.onceBy("made", s.extent(puts(rawText(s.problem.elements[v])))), s.name(maker)), nil, r, maker), true
 			}
 		}
 	}
@@ -168,7 +167,7 @@ func (s *textStory) lost() (Finding, bool) {
 			return s.finding(rule, fmt.Sprintf("%s began %s after %s had finished, and does not show %s.",
 				s.name(q), words.Span(q.begin-sure.end), s.name(sure), s.label(v)),
 				[]string{
-					fmt.Sprintf("%s was made once, by %s, and %s shows it.", s.label(v), s.name(s.made[v][0]), s.name(r)),
+					fmt.Sprintf("%s %s %s, and %s shows it.", s.label(v), s.onceBy("made", s.extent(puts(rawText(s.problem.elements[v])))), s.name(s.made[v][0]), s.name(r)),
 					fmt.Sprintf("%s finished at %s, so it was there by then.", s.name(sure), s.at(sure.end)),
 					fmt.Sprintf("%s began at %s and reads the same text, of which nothing takes away, without it.", s.name(q), s.at(q.begin)),
 				}, sure, r, q, s.made[v][0]), true
@@ -191,7 +190,8 @@ func (s *textStory) passed() (Finding, bool) {
 			}
 			proof := []string{"The text is that of the beginning, before any was written."}
 			if v != none {
-				proof[0] = fmt.Sprintf("%s was written once, by %s, which had finished before %s began.", s.label(v), s.name(s.made[v][0]), s.name(a))
+				proof[0] = fmt.Sprintf("%s %s %s, which had finished before %s began.",
+					s.label(v), s.onceBy("written", s.extent(writes(rawText(s.problem.elements[v])))), s.name(s.made[v][0]), s.name(a))
 			}
 			proof = append(proof, "Nothing takes away of a text until it is written anew.")
 			if a.end < q.begin {

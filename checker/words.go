@@ -1,7 +1,6 @@
 package checker
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -34,11 +33,31 @@ func (s *story) value(v value) string { return history.ValueLabel(s.problem.valu
 type teller struct {
 	ops    []*history.Op
 	key    string
-	digits int // of the times in sentences
+	digits int           // of the times in sentences
+	told   []int32       // indexes of the operations that the story is about
+	until  time.Duration // their last end
 }
 
 // newTeller takes the operations of one key, of which there is at least one, in the order of their invocations.
 func newTeller(ops []*history.Op) teller { return teller{ops: ops, key: ops[0].Key} }
+
+// tellerOf is the teller of a story of calls. Of more than storyMax it has no times, for none are told.
+func tellerOf[C any, P timed[C]](ops []*history.Op, calls []C) teller {
+	t := newTeller(ops)
+	if len(calls) > storyMax {
+		return t
+	}
+	var begins, ends []time.Duration
+	for i := range calls {
+		c := P(&calls[i]).when()
+		begins, ends, t.told = append(begins, c.begin), append(ends, c.end), append(t.told, c.index)
+		if c.end != history.Never {
+			t.until = max(t.until, c.end)
+		}
+	}
+	t.digits = precision(begins, ends)
+	return t
+}
 
 func (t teller) op(index int32) *history.Op {
 	i, _ := slices.BinarySearchFunc(t.ops, int(index), func(op *history.Op, index int) int { return cmp.Compare(op.Index, index) })
@@ -50,9 +69,9 @@ func (t teller) nameOf(index int32) string { return nameOp(t.op(index)) }
 // makers looks through all operations of the key for the first that were to put a value there: one that was refused, and one
 // that was not.
 func (t teller) makers(of json.RawMessage) (refused, other *history.Op) {
-	want, _ := history.Canonical(of)
+	does := puts(of)
 	for _, op := range t.ops {
-		if got, ok := history.Canonical(op.Input); op.F == "read" || !ok || !bytes.Equal(got, want) {
+		if !does(op) {
 			continue
 		}
 		first := &other
@@ -77,22 +96,15 @@ func everyOrder[C any, P timed[C]](t teller, calls []C) []string {
 	for i := range calls {
 		c := P(&calls[i]).when()
 		end := "has an unknown outcome"
-		if c.end != history.Never {
+		switch {
+		case c.end != history.Never:
 			end = "finished at " + t.at(c.end)
+		case t.op(c.index).Return != history.Never:
+			end = "was still open at " + t.end()
 		}
 		proof = append(proof, fmt.Sprintf("%s began at %s and %s.", t.nameOf(c.index), t.at(c.begin), end))
 	}
 	return append(proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
-}
-
-// precisionOf is the precision of the times of calls.
-func precisionOf[C any, P timed[C]](calls []C) int {
-	var begins, ends []time.Duration
-	for i := range calls {
-		c := P(&calls[i]).when()
-		begins, ends = append(begins, c.begin), append(ends, c.end)
-	}
-	return precision(begins, ends)
 }
 
 // noOrder is the sentence of n operations that break no rule that has a name.

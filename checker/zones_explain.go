@@ -64,8 +64,12 @@ func (s *story) tellStale(v, w value, c, d call, why string, order []call) *Find
 			fmt.Sprintf("%s finished at %s, so %s had been there by then.", s.name(a), s.at(a.end), s.value(v)),
 			fmt.Sprintf("%s began at %s, so %s came after %s.", s.name(b), s.at(b.begin), s.value(w), s.value(v)))
 	}
+	nobody := "nobody wrote again"
+	if s.written(v) != throughout {
+		nobody = "nobody had written again by " + s.end()
+	}
 	proof = append(proof,
-		fmt.Sprintf("%s finished at %s: by then %s had taken the place of %s, which nobody wrote again.", s.name(c), s.at(c.end), s.value(w), s.value(v)),
+		fmt.Sprintf("%s finished at %s: by then %s had taken the place of %s, which %s.", s.name(c), s.at(c.end), s.value(w), s.value(v), nobody),
 		fmt.Sprintf("%s began at %s, %s later, and found %s: a contradiction.", s.name(d), s.at(d.begin), words.Span(d.begin-c.end), s.value(v)))
 	text := fmt.Sprintf("%s began %s after %s had finished%s.", s.name(d), words.Span(d.begin-c.end), s.name(c), why)
 	return s.finding(ruleStale, text, proof, s.withWriters(append(order, c, d), v, w)...)
@@ -84,7 +88,10 @@ func (s *story) replaced() *Finding {
 		if !ok {
 			return nil
 		}
-		came := fmt.Sprintf("%s came of %s by %s", s.value(w), s.value(v), s.name(link))
+		came, then := fmt.Sprintf("%s came of %s by %s", s.value(w), s.value(v), s.name(link)), "from then on"
+		if s.written(v) != throughout {
+			then = "from then until " + s.end()
+		}
 		rule := ruleStale
 		if x.reads != v {
 			rule = ruleBeforeWrite
@@ -96,7 +103,7 @@ func (s *story) replaced() *Finding {
 		return s.finding(rule, text+".",
 			[]string{
 				s.origin(v),
-				came + ", so from then on it was not " + s.value(v) + " again.",
+				came + ", so " + then + " it was not " + s.value(v) + " again.",
 				fmt.Sprintf("%s finished at %s: by then that had happened.", s.name(y), s.at(y.end)),
 				fmt.Sprintf("%s began at %s, %s later, and touched %s: a contradiction.", s.name(x), s.at(x.begin), words.Span(x.begin-y.end), s.value(v)),
 			}, s.withWriters([]call{x, y, link}, v, w)...)
@@ -156,7 +163,13 @@ func (s *story) wentPast() *Finding {
 // the odd one out: v may well have been there, but no longer.
 func (s *story) past(u, v, w value, about []call) *Finding {
 	c, d, link := about[0], about[1], about[2]
-	came := fmt.Sprintf("%s came of %s by cas alone", s.value(v), s.value(u))
+	came, once := fmt.Sprintf("%s came of %s by cas alone", s.value(v), s.value(u)), "None of the three was written twice, so"
+	switch max(s.written(u), s.written(v), s.written(w)) {
+	case soFar:
+		once = "By " + s.end() + " none of the three had been written twice, so"
+	case here:
+		once = "So"
+	}
 	if link.writes == v {
 		came = fmt.Sprintf("%s replaced %s directly", s.name(link), s.value(u))
 	}
@@ -173,7 +186,7 @@ func (s *story) past(u, v, w value, about []call) *Finding {
 			fmt.Sprintf("%s, so no other value was there between these two.", came),
 			order + ".",
 			fmt.Sprintf("%s finished at %s and %s began at %s: %s came before %s.", s.name(c), s.at(c.end), s.name(d), s.at(d.begin), s.value(w), s.value(v)),
-			fmt.Sprintf("None of the three was written twice, so %s came between the other two: a contradiction.", s.value(w)),
+			fmt.Sprintf("%s %s came between the other two: a contradiction.", once, s.value(w)),
 		}, s.withWriters(about, u, v, w)...)
 	if d.writes == none {
 		f.Rule = ruleStale
@@ -193,6 +206,13 @@ func (s *story) interleaved() *Finding {
 		if !ok1 || !ok2 {
 			return nil
 		}
+		both := "Each was written once, so both cannot be: a contradiction."
+		switch max(s.written(v), s.written(w)) {
+		case soFar:
+			both = "By " + s.end() + " each had been written once, so both cannot be: a contradiction."
+		case here:
+			both = "Both cannot be: a contradiction."
+		}
 		return s.finding(ruleInterleaved,
 			fmt.Sprintf("%s and %s were each seen before and after the other: %s had finished before %s began, and %s before %s.",
 				s.value(v), s.value(w), s.name(a), s.name(b), s.name(c), s.name(d)),
@@ -200,7 +220,7 @@ func (s *story) interleaved() *Finding {
 				s.origin(v), s.origin(w),
 				fmt.Sprintf("%s finished at %s, and %s began at %s: %s came before %s.", s.name(a), s.at(a.end), s.name(b), s.at(b.begin), s.value(v), s.value(w)),
 				fmt.Sprintf("%s finished at %s, and %s began at %s: %s came before %s.", s.name(c), s.at(c.end), s.name(d), s.at(d.begin), s.value(w), s.value(v)),
-				"Each was written once, so both cannot be: a contradiction.",
+				both,
 			}, s.withWriters([]call{a, b, c, d}, v, w)...)
 	})
 }
