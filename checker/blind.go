@@ -12,36 +12,55 @@ import (
 // value than its old one. Each takes the first such gap, which leaves most to those that begin after its end. If
 // there is none, this order cannot be completed, but another may.
 func (p *registerProblem) withBlind(ctx context.Context, order []int32) Answer {
-	var blind []int32
+	n := p.blinds()
+	if n == 0 {
+		return Answer{Result: legal, Order: order}
+	}
+	blind := make([]int32, 0, n)
 	for i := range p.calls {
 		if p.calls[i].blind() {
 			blind = append(blind, int32(i))
 		}
 	}
-	if len(blind) == 0 {
-		return Answer{Result: legal, Order: order}
-	}
 	slices.SortStableFunc(blind, func(a, b int32) int { return cmp.Compare(p.calls[a].begin, p.calls[b].begin) })
-	g := newGaps(p, order)
-	in := make([][]int32, len(order)+1) // by gap: the blind cas that stand there
+	byEnd := make([]int32, n) // places in blind
+	for i := range byEnd {
+		byEnd[i] = int32(i)
+	}
+	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Compare(p.calls[blind[a]].end, p.calls[blind[b]].end) })
+	g, in := newGaps(p, order), make([]int32, n) // in: the gap where each stands
+	floor, ended := int32(0), 0                  // floor: the last gap of those that had ended
 	for i, b := range blind {
 		if expired(ctx, i) {
 			return Answer{Result: outOfTime}
 		}
-		gap, ok := g.take(&p.calls[b])
-		if !ok {
+		c := &p.calls[b]
+		for ; p.calls[blind[byEnd[ended]]].end < c.begin; ended++ {
+			floor = max(floor, in[byEnd[ended]])
+		}
+		var ok bool
+		if in[i], ok = g.first(c, floor); !ok {
 			return Answer{Result: unfit, Why: "a failed cas did not tell what it found, and it does not fit into the order by zones"}
 		}
-		in[gap] = append(in[gap], b)
 	}
-	whole := make([]int32, 0, len(order)+len(blind))
-	for gap, some := range in {
-		whole = append(whole, some...)
-		if gap < len(order) {
-			whole = append(whole, order[gap])
+	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Or(cmp.Compare(in[a], in[b]), cmp.Compare(a, b)) }) // by gap
+	whole := make([]int32, 0, len(order)+n)
+	next := int32(0)
+	for _, i := range byEnd {
+		whole = append(whole, order[next:in[i]]...)
+		whole, next = append(whole, blind[i]), in[i]
+	}
+	return Answer{Result: legal, Order: append(whole, order[next:]...)}
+}
+
+// blinds counts the blind cas.
+func (p *registerProblem) blinds() (n int) {
+	for i := range p.calls {
+		if p.calls[i].blind() {
+			n++
 		}
 	}
-	return Answer{Result: legal, Order: whole}
+	return n
 }
 
 // gaps are the places between the calls of an order; gap i is before call i.
@@ -69,17 +88,11 @@ func newGaps(p *registerProblem, order []int32) gaps {
 	return g
 }
 
-// take puts c into the first gap in which it can stand. Calls come by their begins.
-func (g *gaps) take(c *call) (gap int, ok bool) {
-	gap, _ = slices.BinarySearch(g.due, c.begin)
-	if gap < len(g.holds) && g.holds[gap] == c.refused {
-		gap = int(g.change[gap])
+// first is the first gap from floor on in which c can stand.
+func (g *gaps) first(c *call, floor int32) (gap int32, ok bool) {
+	at, _ := slices.BinarySearch(g.due, c.begin)
+	if gap = max(int32(at), floor); int(gap) < len(g.holds) && g.holds[gap] == c.refused {
+		gap = g.change[gap]
 	}
-	if gap >= len(g.holds) || g.begun[gap] > c.end {
-		return 0, false
-	}
-	for before := gap - 1; before >= 0 && g.due[before] > c.end; before-- {
-		g.due[before] = c.end
-	}
-	return gap, true
+	return gap, int(gap) < len(g.holds) && g.begun[gap] <= c.end
 }

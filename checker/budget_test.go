@@ -197,14 +197,16 @@ func TestSearchHoldsWhatItSays(t *testing.T) {
 	}
 }
 
-// countsLooks is a context that is done when somebody looks.
+// countsLooks is a context that counts how often somebody looks, and is done when it has been so many times.
 type countsLooks struct {
 	context.Context
-	looks int
+	looks, done int // done is 0 for never
 }
 
 func (c *countsLooks) Err() error {
-	c.looks++
+	if c.looks++; c.looks == c.done {
+		return context.Canceled
+	}
 	return nil
 }
 

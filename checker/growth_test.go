@@ -54,6 +54,25 @@ func longChain(n int, last string) []history.Op {
 	return ops
 }
 
+// nestedBlind has reads of 1 and a write of 2, which are open for long, and cas that failed without telling that they did not find
+// 1, each open within the one before.
+func nestedBlind(n int) []history.Op {
+	ops := []history.Op{step(0, history.OK, "write", "1", "")}
+	for i := 1; i < n; i++ {
+		op := step(i, history.OK, "read", "", "1")
+		op.Call, op.Return = 2, time.Duration(4*n)
+		switch {
+		case i == 1:
+			op.F, op.Input, op.Output = "write", json.RawMessage("2"), nil
+		case i > n/2:
+			op = step(i, history.Fail, "cas", "[1,7]", "")
+			op.Err, op.Return = history.Mismatch, time.Duration(4*n-i)
+		}
+		ops = append(ops, op)
+	}
+	return ops
+}
+
 // heavyCounter is a counter under load to which up to most is added at a time; near its end it grows by extra by itself.
 func heavyCounter(n int, unknown float64, most, extra int) []history.Op {
 	r := rand.New(rand.NewPCG(1, 1))
@@ -97,6 +116,7 @@ func growth() []struct {
 		{"list-50-reads-one-lost", List(), func(n int) []history.Op {
 			return longList(n, n/50, func(i int, shown []string) string { return showing(shown[i*10/n/9:]) })
 		}, Invalid},
+		{"zones-nested-blind-cas", Register(), nestedBlind, Valid},
 		{"zones-phantom-behind-a-chain", Register(), func(n int) []history.Op { return longChain(n, "0") }, Invalid},
 	}
 }

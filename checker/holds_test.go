@@ -131,6 +131,32 @@ func TestOrdersHonourTheirContext(t *testing.T) {
 	}
 }
 
+// Each loop that may be long looks at the context, and whoever finds the time over says so.
+func TestEnginesStopWheneverTheTimeIsOver(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		model Model
+		ops   []history.Op
+		looks int
+	}{
+		{"blind cas", Register(), nestedBlind(600), 6},
+		{"many blind cas", Register(), nestedBlind(150_000), 7},
+	} {
+		p, err := c.model.Parse(pointers(c.ops))
+		require.NoError(t, err, c.name)
+		engines := p.Engines()
+		engine := engines[slices.IndexFunc(engines, func(e Engine) bool { return e.Decide(t.Context(), 1<<30).Result != unfit })]
+		ctx := &countsLooks{Context: t.Context()}
+		require.Equal(t, legal, engine.Decide(ctx, 1<<30).Result, c.name)
+		require.Equal(t, c.looks, ctx.looks, c.name)
+		for look := range ctx.looks {
+			ctx := &countsLooks{Context: t.Context(), done: look + 1}
+			require.Equal(t, outOfTime, engine.Decide(ctx, 1<<30).Result, "%s, over at look %d of %s", engine.Name, look, c.name)
+			require.Equal(t, look+1, ctx.looks, c.name)
+		}
+	}
+}
+
 func TestEnginesStopWhenTheTimeIsOver(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
 	cancel()
