@@ -197,14 +197,14 @@ func TestSearchHoldsWhatItSays(t *testing.T) {
 	}
 }
 
-// countsLooks is a context that counts how often somebody looks, and is done when it has been so many times.
+// countsLooks is a context that counts how often somebody looks, and is done when it has been so often.
 type countsLooks struct {
 	context.Context
 	looks, done int // done is 0 for never
 }
 
 func (c *countsLooks) Err() error {
-	if c.looks++; c.looks == c.done {
+	if c.looks++; c.done > 0 && c.looks >= c.done {
 		return context.Canceled
 	}
 	return nil

@@ -33,6 +33,18 @@ type Engine struct {
 // expired tells whether ctx is done; it looks every 65,536th step.
 func expired(ctx context.Context, step int) bool { return step&0xffff == 0 && ctx.Err() != nil }
 
+// effort is the steps since somebody last looked at a context.
+type effort int
+
+// expired tells whether ctx is done; it looks once 65,536 steps were taken.
+func (e *effort) expired(ctx context.Context, steps effort) bool {
+	if *e += steps; *e < 1<<16 {
+		return false
+	}
+	*e = 0
+	return ctx.Err() != nil
+}
+
 // Answer is what an engine says.
 type Answer struct {
 	Result result

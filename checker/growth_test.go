@@ -54,6 +54,27 @@ func longChain(n int, last string) []history.Op {
 	return ops
 }
 
+// madeForLooks has looks at an absent key without a revision, which only a cas of unknown outcome can have made so: each at its
+// time, or all at the end.
+func madeForLooks(n int, last bool) []history.Op {
+	ops := make([]history.Op, n)
+	for i := range ops {
+		switch round := fmt.Sprint(i/3 + 1); i % 3 {
+		case 0:
+			ops[i] = step(i, history.OK, "write", round, "")
+			ops[i].Revision = uint64(i + 1)
+		case 1:
+			ops[i] = step(i, history.Info, "cas", "["+round+",null]", "")
+		default:
+			ops[i] = step(i, history.OK, "read", "", "null")
+			if last {
+				ops[i].Return = time.Duration(4*n + i)
+			}
+		}
+	}
+	return ops
+}
+
 // nestedBlind has reads of 1 and a write of 2, which are open for long, and cas that failed without telling that they did not find
 // 1, each open within the one before.
 func nestedBlind(n int) []history.Op {
@@ -106,6 +127,7 @@ func growth() []struct {
 		want  Status
 	}{
 		{"version-order-one-value", Register(), takenFromTheFront, Valid},
+		{"version-order-made-for-looks", Register(), func(n int) []history.Op { return madeForLooks(n, false) }, Valid},
 		{"zones-long-chain", Register(), func(n int) []history.Op { return longChain(n, fmt.Sprint(n/2)) }, Valid},
 		{"counter-5%-unknown", Counter(), func(n int) []history.Op { return heavyCounter(n, 0.05, 1000, 0) }, Valid},
 		{"counter-of-ones-5%-unknown", Counter(), func(n int) []history.Op { return heavyCounter(n, 0.05, 1, 0) }, Valid},
@@ -139,4 +161,13 @@ func BenchmarkGrowth(b *testing.B) {
 			})
 		}
 	}
+}
+
+// Looks that would each be tried at every change are given up soon, and the time is looked at.
+func TestManyLooksThatNothingMakesPossibleAreGivenUp(t *testing.T) {
+	p, err := parseRegister(pointers(madeForLooks(3000, true)))
+	require.NoError(t, err)
+	ctx := &countsLooks{Context: t.Context()}
+	require.Equal(t, unfit, p.Engines()[0].Decide(ctx, 1<<30).Result)
+	require.LessOrEqual(t, ctx.looks, 4)
 }

@@ -139,6 +139,7 @@ func TestEnginesStopWheneverTheTimeIsOver(t *testing.T) {
 		ops   []history.Op
 		looks int
 	}{
+		{"made for looks", Register(), madeForLooks(3000, false), 3},
 		{"blind cas", Register(), nestedBlind(600), 6},
 		{"many blind cas", Register(), nestedBlind(150_000), 7},
 	} {
@@ -152,7 +153,6 @@ func TestEnginesStopWheneverTheTimeIsOver(t *testing.T) {
 		for look := range ctx.looks {
 			ctx := &countsLooks{Context: t.Context(), done: look + 1}
 			require.Equal(t, outOfTime, engine.Decide(ctx, 1<<30).Result, "%s, over at look %d of %s", engine.Name, look, c.name)
-			require.Equal(t, look+1, ctx.looks, c.name)
 		}
 	}
 }

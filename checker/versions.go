@@ -66,6 +66,7 @@ type versioning struct {
 	state   value         // after order
 	latest  time.Duration // begin of those in order
 	failed  int32         // Op.Index of the call that could not be put
+	work    effort        // of lead
 }
 
 // byRevision is the order of the calls that have a revision; why is a reason to leave it.
@@ -109,7 +110,7 @@ func (v *versioning) lay(ctx context.Context, order []int32) bool {
 	v.begin(len(v.calls))
 	ends, next := due(v.calls, order), v.foundNext(order)
 	for i, at := range order {
-		if expired(ctx, i) {
+		if expired(ctx, i) || v.work.expired(ctx, 0) {
 			return false
 		}
 		if c := &v.calls[at]; c.blind() && c.refused == v.state && next[i+1] != none {
@@ -195,6 +196,7 @@ func (v *versioning) lead(want value, begin, deadline time.Duration) bool {
 	links := []link{{want, -1, -1}}
 	for i := 0; i < len(links); i++ {
 		for at := range v.makers(links[i].value, begin, deadline) {
+			v.work += effort(len(links)) // which are compared
 			from := v.calls[at].reads
 			if from == none || from == v.state {
 				return v.pull(at, i, links)

@@ -16,8 +16,10 @@ type seating struct {
 	ends   []time.Duration // by place: the first end of the calls from it on
 	absent []int32         // by place: the first from there on where the key is absent
 	other  []int32         // by place: the first from there on where the state is another one
+	free   []int32         // of places, from 1: itself, or if nothing can be inserted there a lower one (see leftover)
 	added  []insertion     // by place, one at each
 	seats  []seat
+	work   effort
 }
 
 // insertion is a call of unknown outcome that is put at a place for the sake of looks there.
@@ -47,7 +49,7 @@ func (v *versioning) seat(ctx context.Context) bool {
 	next := 0
 	follow := func(to int) bool {
 		for ; next < to; next++ {
-			if !v.follow(s.order[next], s.ends[next]) {
+			if v.work.expired(ctx, 1) || !v.follow(s.order[next], s.ends[next]) {
 				return false
 			}
 		}
@@ -94,14 +96,15 @@ func (s *seating) measure() {
 	}
 }
 
-// seatOf is the first seat for c from a place and a seat on.
+// seatOf is the first seat for c from a place and a seat on. Only so many insertions are looked at.
 func (s *seating) seatOf(c *call, first int, floor int32) (at int32, ok bool) {
 	if from := max(first, int(floor+1)/2); from < len(s.states) {
 		var place int
 		place, ok = s.place(c, from)
 		at = int32(2 * place)
 	}
-	for _, g := range s.added[s.addedFrom(max(first, int(floor/2))):] {
+	from := s.addedFrom(max(first, int(floor/2)))
+	for _, g := range s.added[from:min(from+reach, len(s.added))] {
 		switch {
 		case ok && at < int32(2*g.place+1) || s.latest[g.place] > c.end:
 			return at, ok
@@ -151,12 +154,16 @@ func (s *seating) insert(ctx context.Context) bool {
 		}
 	}
 	slices.SortStableFunc(lost, func(a, b seat) int { return cmp.Compare(s.v.calls[a.look].end, s.v.calls[b.look].end) })
-	for i, l := range lost {
-		if expired(ctx, i) {
+	s.free = make([]int32, len(s.states)+1)
+	for i := range s.free {
+		s.free[i] = int32(i)
+	}
+	for _, l := range lost {
+		if s.work.expired(ctx, reach) {
 			return false
 		}
 		c := &s.v.calls[l.look]
-		if _, ok := s.seatOf(c, int(l.at), 0); !ok && !s.insertFor(c, int(l.at)) {
+		if _, ok := s.seatOf(c, int(l.at), 0); !ok && !s.insertFor(ctx, c, int(l.at)) {
 			s.v.failed = c.index
 			return false
 		}
@@ -165,27 +172,42 @@ func (s *seating) insert(ctx context.Context) bool {
 }
 
 // insertFor makes an insertion from place first on: at the last that is in time and before a call that does not care what
-// it finds, or whose value another of unknown outcome can bring back.
-func (s *seating) insertFor(look *call, first int) bool {
+// it finds, or whose value another of unknown outcome can bring back. Only so many such places are tried. Where nothing can be
+// inserted, nothing can be later, so such a place is looked at once.
+func (s *seating) insertFor(ctx context.Context, look *call, first int) bool {
 	last, _ := slices.BinarySearch(s.latest, look.end+1)
-	for i := last - 1; i >= first; i-- {
-		careless := i == len(s.order)
-		if !careless {
-			next := &s.v.calls[s.order[i]]
-			careless = next.reads == none && next.writes != none || s.v.made(s.states[i], s.ends[i])
+	for n := 0; n < reach; last-- {
+		last = nextLeft(s.free, last)
+		i := last - 1
+		if i < first || s.work.expired(ctx, 1) {
+			return false
 		}
-		at := s.addedFrom(i)
-		if !careless || at < len(s.added) && s.added[at].place == i {
+		if !s.careless(i) {
+			s.free[last] = int32(i)
 			continue
 		}
+		n++
+		s.work += 2 * reach
 		if call := s.v.pick(look, s.states[i], look.begin, min(look.end, s.ends[i])); call >= 0 {
 			s.v.take(call)
 			c := &s.v.calls[call]
+			at := s.addedFrom(i)
+			s.work += effort(len(s.added) - at) // which are moved
 			s.added = slices.Insert(s.added, at, insertion{i, call, c.begin, c.writes})
+			s.free[last] = int32(i)
 			return true
 		}
 	}
 	return false
+}
+
+// careless tells whether it does not matter to the calls from a place on what they find there.
+func (s *seating) careless(place int) bool {
+	if place == len(s.order) {
+		return true
+	}
+	next := &s.v.calls[s.order[place]]
+	return next.reads == none && next.writes != none || s.v.made(s.states[place], s.ends[place])
 }
 
 // choose gives each look the first seat where it is possible and not before one that had ended when it began.
