@@ -65,18 +65,19 @@ func parseRegister(ops []*history.Op) (Problem, error) { return parseRegisters(o
 func parseKV(ops []*history.Op) (Problem, error) { return parseRegisters(ops, true) }
 
 func parseRegisters(ops []*history.Op, deletions bool) (Problem, error) {
-	in, first := nullFirst(len(ops)/2), uint64(0) // first: the revision that an answer has
+	in, first := nullFirst(len(ops)/2), uint64(0) // first: the revision of an answer that says something
 	calls, err := parseCalls(ops, func(op *history.Op) (call, bool, string) {
 		c := call{interval: intervalOf(op), reads: none, writes: none, refused: none}
-		if op.Revision > 0 && op.Type != history.Info {
+		keep, reason := op.Type != history.Fail, ""
+		if deletions && op.F == "delete" {
+			c.writes = null
+		} else {
+			keep, reason = in.read(&c, op)
+		}
+		if keep && op.Revision > 0 && op.Type != history.Info {
 			first = cmp.Or(first, op.Revision)
 			c.revision = nearFirst(op.Revision, first)
 		}
-		if deletions && op.F == "delete" {
-			c.writes = null
-			return c, op.Type != history.Fail, ""
-		}
-		keep, reason := in.read(&c, op)
 		return c, keep, reason
 	})
 	if err != nil {

@@ -261,6 +261,17 @@ func TestVersionOrderSaysWhyNot(t *testing.T) {
 	}
 }
 
+// An answer that says nothing says nothing by its revision either.
+func TestVersionOrderLeavesOutRevisionsOfWhatSaysNothing(t *testing.T) {
+	refused := step(0, history.Fail, "write", "9", "")
+	refused.Revision = 1 << 62
+	write, read := step(1, history.OK, "write", "1", ""), step(2, history.OK, "read", "", "1")
+	write.Revision, read.Revision = 3, 3
+	p, err := parseKV(pointers([]history.Op{refused, write, read}))
+	require.NoError(t, err)
+	require.Equal(t, legal, byVersion(t, p).Result)
+}
+
 func BenchmarkVersionOrder(b *testing.B) {
 	for _, unknown := range []float64{0, 0.05} {
 		b.Run(fmt.Sprintf("1M-ops-30-clients-%v-unknown", unknown), func(b *testing.B) {
