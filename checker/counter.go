@@ -99,7 +99,8 @@ func integer(raw json.RawMessage, most int64) (int64, bool) {
 	return n, err == nil && -most <= n && n <= most
 }
 
-// machine is the sequential specification; states are sums.
+// machine is the sequential specification; states are sums. One of more than 64 bits wraps, so that what is taken away again is
+// right; it is taken for another only if that is 2^64 away, which takes 2^24 adds, and a ladder adds up to no more than it reads.
 func (p *counterProblem) machine() machine[counterCall, int64] {
 	return machine[counterCall, int64]{
 		start: p.start,

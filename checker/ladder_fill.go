@@ -2,6 +2,7 @@ package checker
 
 import (
 	"context"
+	"math"
 	"slices"
 	"sort"
 )
@@ -10,7 +11,7 @@ import (
 type size struct {
 	delta    int64
 	from, to int   // in loose
-	rest     int64 // what they and all smaller ones add up to
+	rest     int64 // what they and all smaller ones add up to, or the largest number if that is more
 }
 
 func sizesOf(loose []counterCall) (sizes []size) {
@@ -22,7 +23,11 @@ func sizesOf(loose []counterCall) (sizes []size) {
 	}
 	rest := int64(0)
 	for i, s := range slices.Backward(sizes) {
-		rest += s.delta * int64(s.to-s.from)
+		if n := int64(s.to - s.from); n > (math.MaxInt64-rest)/s.delta {
+			rest = math.MaxInt64
+		} else {
+			rest += n * s.delta
+		}
 		sizes[i].rest = rest
 	}
 	return sizes
