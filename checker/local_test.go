@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,6 +33,34 @@ func TestNeighboursAreSearchedTogether(t *testing.T) {
 	p, err := parseRegister(pointers(numbered(easy("k", 200))))
 	require.NoError(t, err)
 	require.Nil(t, local(t.Context(), p, 1<<20))
+}
+
+// oneConflict has writes of values that are open for long, but for 0 and one later, which contradict each other.
+func oneConflict(values, later int) []history.Op {
+	ops := make([]history.Op, values, values+2)
+	for i := range ops {
+		if ops[i] = span(i, 1000, "write", fmt.Sprint(i)); i == 0 || i == later {
+			ops[i].Return = time.Duration(i + 1)
+		}
+	}
+	for i, found := range []int{later, 0} {
+		read := span(100+10*i, 101+10*i, "read", "")
+		read.Type, read.Input, read.Output = history.OK, nil, json.RawMessage(fmt.Sprint(found))
+		ops = append(ops, read)
+	}
+	return numbered(ops)
+}
+
+// So they are where there are few values at all, unless they are the first and the last.
+func TestNeighboursAmongFewAreSearchedTogether(t *testing.T) {
+	for values := 2; values <= 40; values++ {
+		for later := 1; later < min(values, 17); later++ {
+			p, err := parseRegister(pointers(oneConflict(values, later)))
+			require.NoError(t, err)
+			ends := values < 18 && later == values-1
+			require.Equal(t, !ends, local(t.Context(), p, 1<<20) != nil, "0 found after %d of %d", later, values)
+		}
+	}
 }
 
 // BenchmarkLocal searches legal keys of n operations and of four times as many for a violation among neighbours.

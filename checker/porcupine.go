@@ -120,15 +120,16 @@ func (w *watched) Equal(a, b any) bool {
 
 // local looks for a violation among groups that are near each other in time, for keys that are too
 // hard as a whole: an illegal part convicts the whole (see Problem). It returns the part, or nil.
-// It halves p until few groups are left, and any two with fewer than overlap between them stay together somewhere. Parts share
-// the time that is left, so that a hard one does not keep the others from being tried.
+// It halves p until few groups are left, and any two with fewer than overlap between them stay together somewhere, but for the
+// first and the last of so few that nothing would be left out. Parts share the time that is left, so that a hard one does not
+// keep the others from being tried.
 func local(ctx context.Context, p Problem, memory int64) Problem {
 	const width, overlap = 32, 16 // groups
 	n := p.Groups()
 	if n < 2 {
 		return nil
 	}
-	common := min(overlap, n/2)
+	common := min(overlap, n-2)
 	first, cancel := halfOf(ctx)
 	defer cancel()
 	for _, half := range [...]struct {
