@@ -14,8 +14,8 @@ type extent uint8
 
 const (
 	throughout extent = iota // no other operation of the key does it
-	soFar                   // others do, all of which began after the story's end
-	here                    // others do, which the story can do without
+	soFar                    // others do, all of which began after the story's end
+	here                     // others do, which the story can do without
 )
 
 // extent looks through all operations of the key for those that do something, and neither were refused nor are the story's.
@@ -33,7 +33,7 @@ func (t teller) extent(does func(op *history.Op) bool) extent {
 	return e
 }
 
-// end is the last moment at which a call of the story ended.
+// end is the last moment that the story knows of: the operations that it leaves out are of no account until then.
 func (t teller) end() string { return t.at(t.until) }
 
 // onceBy says that one operation did something, in words that go on with who it was: "was written once, by".

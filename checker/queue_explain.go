@@ -172,9 +172,9 @@ func (s *queueStory) taker(e *inside) (name string, from time.Duration, ok bool)
 func (s *queueStory) overtookOne(first, second *inside) Finding {
 	b := s.element(second)
 	return s.finding(ruleElementLost, fmt.Sprintf("%s took out %s, but %s had gone in before it and were not seen to come out by then; %s.",
-		s.who(s.p.calls[second.out].index), b, s.ahead(first), s.unanswered(first)),
+		s.who(s.p.calls[second.out].index), b, s.ahead(first), s.unanswered(second.goneOut)),
 		fmt.Sprintf("%s began at %s; by then %s had gone in.", s.name(second.in), s.at(second.goesIn), s.ahead(first)),
-		fmt.Sprintf("%s finished at %s; by then only %s had begun.", s.name(second.out), s.at(second.goneOut), s.open(first)),
+		fmt.Sprintf("%s finished at %s; by then %s had begun.", s.name(second.out), s.at(second.goneOut), s.open(second.goneOut)),
 		fmt.Sprintf("So one at least of those was still inside, and ahead of %s.", b))
 }
 
@@ -187,17 +187,36 @@ func (s *queueStory) ahead(last *inside) string {
 	return listed3(names)
 }
 
-func (s *queueStory) unanswered(last *inside) string {
-	return fmt.Sprintf("only %s had begun, so not all of them can have been taken", s.open(last))
+func (s *queueStory) unanswered(by time.Duration) string {
+	return s.open(by) + " had begun, so not all of them can have been taken"
 }
 
-// open names how many dequeues can have taken the elements that vanished, up to last, but for that one.
-func (s *queueStory) open(last *inside) string {
-	without := "without an answer"
-	if slices.ContainsFunc(s.fifo.open, func(i int32) bool { return s.answered(i) }) {
-		without = "not answered by " + s.end()
+// open names how many dequeues had begun by some moment that can have taken elements that vanished. When the first of them was
+// answered, the others that were open until then can have taken something, too.
+func (s *queueStory) open(by time.Duration) string {
+	n, first := 0, history.Never
+	for _, i := range s.fifo.open {
+		if s.p.calls[i].begin <= by {
+			n++
+		}
+		first = min(first, s.op(s.p.calls[i].index).Return)
 	}
-	return words.Count(int(last.rank-1), "dequeue") + " " + without
+	without := "without an answer"
+	if first != history.Never {
+		without = "not answered before " + s.at(first)
+	}
+	if n == 0 {
+		return "no dequeue " + without
+	}
+	return "only " + words.Count(n, "dequeue") + " " + without
+}
+
+// everAfter is how long no dequeue began that may have taken something, but for those of the story.
+func (s *queueStory) everAfter() string {
+	if slices.ContainsFunc(s.fifo.open, s.answered) || s.extent(func(op *history.Op) bool { return op.F == "dequeue" && op.Type == history.Info }) != throughout {
+		return "by " + s.end()
+	}
+	return "ever after"
 }
 
 // answered tells whether a call that had no answer when the story ended has one.
@@ -213,7 +232,7 @@ func (s *queueStory) neverSo(nothing *queueCall, chain []int32) Finding {
 	v := s.element(first)
 	if first.rank > 1 {
 		return s.finding(ruleElementLost, fmt.Sprintf("%s found the queue empty, but %s had gone in and were not seen to come out by then; %s.",
-			name, s.ahead(first), s.unanswered(first)), s.stay(first))
+			name, s.ahead(first), s.unanswered(nothing.end)), s.stay(first))
 	}
 	in := fmt.Sprintf("%s had finished %s before that began", s.name(first.in), words.Span(nothing.begin-first.goneIn))
 	taker, from, known := s.taker(first)
@@ -247,12 +266,12 @@ func (s *queueStory) neverSoByTurns(nothing *queueCall, chain []int32) Finding {
 // stay says how long e was inside; if it vanished, how long it or another that did was.
 func (s *queueStory) stay(e *inside) string {
 	if e.rank > 1 {
-		until := "ever after"
-		if e.goesOut != history.Never {
-			until = "until " + s.at(e.goesOut)
+		until := "until " + s.at(e.goesOut)
+		if e.goesOut == history.Never {
+			until = s.everAfter()
 		}
-		return fmt.Sprintf("By %s %s had gone in, and %s only %s had begun; so one of them was inside.",
-			s.at(e.goneIn), s.ahead(e), until, s.open(e))
+		return fmt.Sprintf("By %s %s had gone in, and %s %s had begun; so one of them was inside.",
+			s.at(e.goneIn), s.ahead(e), until, s.open(e.goesOut-1))
 	}
 	from := fmt.Sprintf("%s was inside from %s, when %s finished", s.element(e), s.at(e.goneIn), s.name(e.in))
 	if e.rank > 0 && e.goesOut != history.Never {

@@ -35,7 +35,7 @@ type teller struct {
 	key    string
 	digits int           // of the times in sentences
 	told   []int32       // indexes of the operations that the story is about
-	until  time.Duration // their last end
+	until  time.Duration // the last moment at which one of them began or ended
 }
 
 // newTeller takes the operations of one key, of which there is at least one, in the order of their invocations.
@@ -51,7 +51,7 @@ func tellerOf[C any, P timed[C]](ops []*history.Op, calls []C) teller {
 	for i := range calls {
 		c := P(&calls[i]).when()
 		begins, ends, t.told = append(begins, c.begin), append(ends, c.end), append(t.told, c.index)
-		if c.end != history.Never {
+		if t.until = max(t.until, c.begin); c.end != history.Never {
 			t.until = max(t.until, c.end)
 		}
 	}
