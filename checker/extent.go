@@ -33,7 +33,7 @@ func (t teller) extent(does func(op *history.Op) bool) extent {
 	return e
 }
 
-// end is the last moment that the story knows of: the operations that it leaves out are of no account until then.
+// end is the last moment that the story knows of; all is known of what had been answered by then.
 func (t teller) end() string { return t.at(t.until) }
 
 // onceBy says that one operation did something, in words that go on with who it was: "was written once, by".
