@@ -31,11 +31,11 @@ const (
 // counterCall is an add or a read.
 type counterCall struct {
 	interval
-	add      bool
 	delta    int64 // of an add
-	answered bool  // sum is known
 	sum      int64 // what a read found, what an add left
-	strange  bool  // it was answered with what is no integer
+	add      bool
+	answered bool // sum is known
+	strange  bool // it was answered with what is no integer
 }
 
 // from is the sum just before a call that was answered.
@@ -134,7 +134,7 @@ func (p *counterProblem) Replay(order []int32) error { return replay(p.calls, p.
 
 // Engines implements Problem.
 func (p *counterProblem) Engines() []Engine {
-	return []Engine{{Name: "counter ladder", Decide: p.climbed, Holds: ladderCallBytes * int64(len(p.calls))}, {Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
+	return []Engine{{Name: "counter ladder", Decide: p.climbed, Holds: p.ladderHolds()}, {Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
 		order, r := wgl(ctx, p.calls, p.machine(), memory)
 		return Answer{Result: r, Order: order}
 	}, Holds: searchBytes * int64(len(p.calls))}}
@@ -179,6 +179,9 @@ func (p *counterProblem) Groups() int { return 0 }
 
 // Keep implements Problem.
 func (p *counterProblem) Keep(func(int) bool) Problem { return p }
+
+// Size implements Problem.
+func (p *counterProblem) Size() int64 { return 0 }
 
 // Weaken implements Problem: a read is left out, and in a rising problem so is an add. What Core made
 // for gaps keeps its first call, which is where it starts.

@@ -3,6 +3,7 @@ package checker
 import (
 	"cmp"
 	"math"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -45,10 +46,16 @@ func (r *renumbering[T]) both(element *value, shows *[]value) {
 // sparse tells whether a problem has so many more values than calls that it should be renumbered.
 func sparse(values, calls int) bool { return values >= 8*calls+8 }
 
+// bytesOf is what n of a type take.
+func bytesOf[T any](n int) int64 { return int64(n) * int64(reflect.TypeFor[T]().Size()) }
+
+// groupBytes is what a value takes with its group, its number in a part, and whether that keeps it.
+const groupBytes = 16
+
 // byFirst is the values that calls touch, in the order of the first begins of those that do. each tells touch of every value of
 // every call.
 func byFirst(values int, each func(touch func(v value, begin time.Duration))) []value {
-	var groups []value
+	groups := make([]value, 0, values)
 	first := slices.Repeat([]time.Duration{math.MaxInt64}, values)
 	each(func(v value, begin time.Duration) {
 		if first[v] == math.MaxInt64 {

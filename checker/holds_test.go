@@ -42,6 +42,27 @@ func turns(n int, told ...string) []history.Op {
 	return ops
 }
 
+// gapped has adds of unknown outcome, each of one more than the one before up to most, and then a read of what each left.
+func gapped(n, most int) []history.Op {
+	ops, sum := make([]history.Op, n/2*2), 0
+	for i := range n / 2 {
+		delta := min(i+1, most)
+		sum += delta
+		ops[i] = step(i, history.Info, "add", fmt.Sprint(delta), "")
+		ops[n/2+i] = step(n/2+i, history.OK, "read", "", fmt.Sprint(sum))
+	}
+	return ops
+}
+
+// allocates is what an engine says, and all that it allocates.
+func allocates(t *testing.T, e Engine, memory int64) (Answer, int64) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	a := e.Decide(t.Context(), memory)
+	runtime.ReadMemStats(&after)
+	return a, int64(after.TotalAlloc - before.TotalAlloc)
+}
+
 // What an engine says that it holds is no less than all that it allocates, whatever the history is made of, and not much
 // more than what it allocates at worst.
 func TestOrdersHoldWhatTheySay(t *testing.T) {
@@ -60,15 +81,20 @@ func TestOrdersHoldWhatTheySay(t *testing.T) {
 	}{
 		{Register(), "version order", map[string][]history.Op{
 			"writes": revised(turns(n, "write N -")), "reads": revised(turns(n, "read - null")),
+			"unknown": revised(turns(n, "write N -?", "read - N")), "looks": revised(turns(n, "write N -", "cas [0,1] -!mismatch")),
+			"made for looks": madeForLooks(n, false),
 		}},
 		{Register(), "zones", map[string][]history.Op{
 			"writes": turns(n, "write N -"), "unknown": turns(n, "write N -?"), "reads": turns(n, "read - null"),
+			"blind": turns(n, "cas [N,1] -!mismatch"), "writes, blind": turns(n, "write N -", "cas [0,1] -!mismatch"),
 		}},
 		{Text(), "zones", map[string][]history.Op{
 			"appends": turns(n, `append "N;" -`), "reads": turns(n, `read - ""`), "turns": turns(n, `write "N;" -`, `read - "N;"`),
 		}},
 		{List(), "list order", map[string][]history.Op{"appends": turns(n, "append N -"), "reads": turns(n, "read - []")}},
-		{Counter(), "counter ladder", map[string][]history.Op{"reads": turns(n, "read - 0")}},
+		{Counter(), "counter ladder", map[string][]history.Op{
+			"reads": turns(n, "read - 0"), "gaps": gapped(n, 1), "other gaps": gapped(n, n),
+		}},
 		{Set(), "inclusion order", map[string][]history.Op{
 			"load": under.heavySet(20), "inserts": turns(n, "insert N -"), "reads": turns(n, "read - []"),
 		}},
@@ -89,17 +115,55 @@ func TestOrdersHoldWhatTheySay(t *testing.T) {
 			p, err := e.model.Parse(pointers(ops))
 			require.NoError(t, err, name)
 			engine := p.Engines()[slices.IndexFunc(p.Engines(), func(of Engine) bool { return of.Name == e.engine })]
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			a := engine.Decide(t.Context(), 1<<40)
-			runtime.ReadMemStats(&after)
-			allocated := int64(after.TotalAlloc - before.TotalAlloc)
+			a, allocated := allocates(t, engine, 1<<40)
 			require.Equal(t, legal, a.Result, "%s: %s", e.engine, name)
 			t.Logf("%-15s %-12s %6.1f B a call, says %6.1f", e.engine, name, float64(allocated)/n, float64(engine.Holds)/n)
 			require.LessOrEqual(t, allocated, engine.Holds+1<<16, "%s: %s", e.engine, name)
 			worst = max(worst, float64(allocated)/float64(engine.Holds))
 		}
 		require.Greater(t, worst, 0.8, e.engine)
+	}
+}
+
+// What is left without what was written twice is judged only if there is room for it beside the tables of the whole.
+func TestPartsOfWhatWasWrittenTwiceHaveToFit(t *testing.T) {
+	const n = 50_000
+	then := func(ops []history.Op, told ...string) []history.Op {
+		for _, op := range turns(len(told), told...) {
+			op.Index, op.Call = len(ops), time.Duration(2*len(ops))
+			op.Return = op.Call + 1
+			ops = append(ops, op)
+		}
+		return ops
+	}
+	shown := make([]string, n)
+	for i := range shown {
+		shown[i] = fmt.Sprint(i + 1)
+	}
+	list, all := strings.Join(shown, ","), strings.Join(shown, ";")+";"
+	for _, c := range []struct {
+		model  Model
+		engine int
+		ops    []history.Op // of which the last answer is wrong
+	}{
+		{Register(), 1, then(turns(n, "write N -"), "write 1 -", "read - 1", "read - 2")},
+		{List(), 0, then(turns(n, "append N -"), "append 1 -", "read - ["+list+",1]", "read - ["+list+",1]", "read - ["+list+",1]", "read - []")},
+		{Text(), 0, then(turns(n, `append "N;" -`), `append "1;" -`, `read - "`+all+`1;"`, `read - "`+all+`1;"`, `read - ""`)},
+	} {
+		p, err := c.model.Parse(pointers(c.ops))
+		require.NoError(t, err)
+		e := p.Engines()[c.engine]
+		a, allocated := allocates(t, e, e.Holds)
+		require.Equal(t, unfit, a.Result, c.model.Name)
+		require.LessOrEqual(t, allocated, e.Holds+1<<16, c.model.Name)
+		room := e.Holds
+		for a.Result == unfit {
+			room += e.Holds / 16
+			a, allocated = allocates(t, e, room)
+		}
+		t.Logf("%s: %.1f B a call in room for %.1f, beside %.1f", c.model.Name, float64(allocated)/n, float64(room)/n, float64(e.Holds)/n)
+		require.Equal(t, illegal, a.Result, c.model.Name)
+		require.LessOrEqual(t, allocated, room, c.model.Name)
 	}
 }
 

@@ -29,15 +29,36 @@ type ladder struct {
 	gaps  []gap
 }
 
-// ladderCallBytes is what a ladder and its order hold for each call, as TestEnginesHoldWhatTheySay measures.
-const ladderCallBytes = 73
+// Bytes that a ladder and its order hold for each call, and besides for each rung, which may have a gap below it, and for each add
+// that may fill one, as TestOrdersHoldWhatTheySay measures.
+const (
+	ladderCallBytes   = 57
+	ladderGapBytes    = 24
+	ladderFillerBytes = 52
+)
+
+func (p *counterProblem) ladderHolds() int64 {
+	loose := int64(p.loose())
+	rungs := int64(len(p.calls)) - loose
+	return ladderCallBytes*(rungs+loose) + ladderGapBytes*rungs + ladderFillerBytes*loose
+}
+
+// loose counts the calls that were not answered.
+func (p *counterProblem) loose() (n int) {
+	for i := range p.calls {
+		if !p.calls[i].answered {
+			n++
+		}
+	}
+	return n
+}
 
 // gap lies below a rung.
 type gap struct {
-	above int // in rungs
+	above int32 // in rungs
+	bound int32 // the rung that ends first of those above it
 	size  int64
-	until time.Duration // the first end of a call above it
-	bound int           // the rung that ends then
+	until time.Duration // when that ends
 }
 
 // grows tells whether p has a ladder: all adds are above zero, and all that are sure have an answer.
@@ -48,13 +69,7 @@ func (p *counterProblem) grows() bool {
 }
 
 func newLadder(p *counterProblem) *ladder {
-	l := &ladder{start: p.start}
-	loose := 0
-	for i := range p.calls {
-		if !p.calls[i].answered {
-			loose++
-		}
-	}
+	l, loose := &ladder{start: p.start}, p.loose()
 	l.rungs, l.loose = make([]counterCall, 0, len(p.calls)-loose), make([]counterCall, 0, loose)
 	for _, c := range p.calls {
 		if c.answered {
@@ -70,22 +85,37 @@ func newLadder(p *counterProblem) *ladder {
 		return cmp.Or(cmp.Compare(b.delta, a.delta), cmp.Compare(a.begin, b.begin), cmp.Compare(a.index, b.index))
 	})
 	l.sizes = sizesOf(l.loose)
-	at, until, bound := len(l.rungs)-1, time.Duration(math.MaxInt64), 0
-	for ; at >= 0; at-- {
-		c := l.rungs[at]
-		if c.end < until {
-			until, bound = c.end, at
-		}
-		below := l.start
-		if at > 0 {
-			below = l.rungs[at-1].sum
-		}
-		if c.from() > below {
-			l.gaps = append(l.gaps, gap{above: at, size: c.from() - below, until: until, bound: bound})
+	l.measure()
+	return l
+}
+
+// measure finds the gaps.
+func (l *ladder) measure() {
+	n := 0
+	for at := range l.rungs {
+		if l.below(at) > 0 {
+			n++
 		}
 	}
-	slices.Reverse(l.gaps)
-	return l
+	l.gaps = make([]gap, n)
+	until, bound := time.Duration(math.MaxInt64), int32(0)
+	for at, c := range slices.Backward(l.rungs) {
+		if c.end < until {
+			until, bound = c.end, int32(at)
+		}
+		if size := l.below(at); size > 0 {
+			n--
+			l.gaps[n] = gap{above: int32(at), bound: bound, size: size, until: until}
+		}
+	}
+}
+
+// below is how far a rung is above the one below it.
+func (l *ladder) below(at int) int64 {
+	if at == 0 {
+		return l.rungs[at].from() - l.start
+	}
+	return l.rungs[at].from() - l.rungs[at-1].sum
 }
 
 // conflict returns one or two calls that break 1 or 2: of two the first stands lower.
@@ -139,7 +169,7 @@ func (l *ladder) order(p *counterProblem, filled []filling) []int32 {
 	}
 	order := make([]int32, 0, len(p.calls))
 	for i := range l.rungs {
-		for len(filled) > 0 && l.gaps[filled[0].gap].above == i {
+		for len(filled) > 0 && int(l.gaps[filled[0].gap].above) == i {
 			order = append(order, place(&l.loose[filled[0].loose]))
 			filled = filled[1:]
 		}

@@ -10,16 +10,23 @@ import (
 // size is the adds of unknown outcome that add the same.
 type size struct {
 	delta    int64
-	from, to int   // in loose
+	from, to int32 // in loose
 	rest     int64 // what they and all smaller ones add up to, or the largest number if that is more
 }
 
-func sizesOf(loose []counterCall) (sizes []size) {
+func sizesOf(loose []counterCall) []size {
+	n := 0
 	for i, c := range loose {
 		if i == 0 || c.delta < loose[i-1].delta {
-			sizes = append(sizes, size{delta: c.delta, from: i})
+			n++
 		}
-		sizes[len(sizes)-1].to = i + 1
+	}
+	sizes := make([]size, 0, n)
+	for i, c := range loose {
+		if i == 0 || c.delta < loose[i-1].delta {
+			sizes = append(sizes, size{delta: c.delta, from: int32(i)})
+		}
+		sizes[len(sizes)-1].to = int32(i + 1)
 	}
 	rest := int64(0)
 	for i, s := range slices.Backward(sizes) {
@@ -38,7 +45,7 @@ func sizesOf(loose []counterCall) (sizes []size) {
 // through the gaps from the lowest and for each through the sizes from the largest.
 type filler struct {
 	*ladder
-	taken   []int     // by size: how many, which are those that began first
+	taken   []int32   // by size: how many, which are those that began first
 	fillers []filling // by gap, from the lowest
 	steps   int       // left
 	deepest int       // the highest gap that was come to
@@ -46,9 +53,8 @@ type filler struct {
 
 // filling is an add of unknown outcome in a gap, and where the search stood before.
 type filling struct {
-	gap, loose int
-	size       int
-	need       int64
+	gap, loose, size int32
+	need             int64
 }
 
 // Steps that a search may take, some milliseconds, and in addition for each gap.
@@ -83,9 +89,9 @@ func (f *filler) fill(ctx context.Context, gaps []gap) result {
 			last := f.fillers[len(f.fillers)-1]
 			f.fillers = f.fillers[:len(f.fillers)-1]
 			f.taken[last.size]--
-			g, need, s = last.gap, last.need, last.size+1
+			g, need, s = int(last.gap), last.need, int(last.size)+1
 		case f.open(s, gaps[g]):
-			f.fillers = append(f.fillers, filling{g, f.sizes[s].from + f.taken[s], s, need})
+			f.fillers = append(f.fillers, filling{int32(g), f.sizes[s].from + f.taken[s], int32(s), need})
 			f.taken[s]++
 			need -= f.sizes[s].delta
 			s = max(s, f.fitting(need))
@@ -115,7 +121,7 @@ func (f *filler) open(s int, g gap) bool {
 // climb is 3: unfit if there were too many ways to fill the gaps. If it is legal, fillers say how; if it is illegal, gaps
 // are next to each other and cannot all be filled, as few as it finds.
 func (l *ladder) climb(ctx context.Context) (r result, fillers []filling, gaps []gap) {
-	f := filler{ladder: l, taken: make([]int, len(l.sizes)), steps: stepsMax + stepsMaxGap*len(l.gaps)}
+	f := filler{ladder: l, taken: make([]int32, len(l.sizes)), fillers: make([]filling, 0, len(l.loose)), steps: stepsMax + stepsMaxGap*len(l.gaps)}
 	for i := range l.gaps { // soon found, where all gaps together might take long
 		if f.fill(ctx, l.gaps[i:i+1]) == illegal {
 			return illegal, nil, l.gaps[i : i+1]

@@ -117,7 +117,7 @@ func (p *listProblem) Len() int { return len(p.calls) }
 // Engines implements Problem.
 func (p *listProblem) Engines() []Engine {
 	return []Engine{
-		{Name: "list order", Decide: p.ordered, Holds: listCallBytes*int64(len(p.calls)) + listValueBytes*int64(len(p.values))},
+		{Name: "list order", Decide: p.ordered, Holds: p.orderHolds()},
 		{Name: "search", Decide: p.searched, Holds: searchBytes * int64(len(p.calls))},
 	}
 }
@@ -165,6 +165,19 @@ func (p *listProblem) Groups() int {
 	return len(p.groups)
 }
 
+// Size implements Problem.
+func (p *listProblem) Size() int64 {
+	return bytesOf[listCall](len(p.calls)) + bytesOf[value](p.shown()) + groupBytes*int64(len(p.values))
+}
+
+// shown counts what lists show.
+func (p *listProblem) shown() (n int) {
+	for i := range p.calls {
+		n += len(p.calls[i].shows)
+	}
+	return n
+}
+
 // Keep implements Problem. To leave an element out is to drop its appends and to strike it from every
 // list: what was legal stays so, since nobody could ask for an element but by its place among the others.
 func (p *listProblem) Keep(keep func(group int) bool) Problem {
@@ -172,18 +185,26 @@ func (p *listProblem) Keep(keep func(group int) bool) Problem {
 	for g := range p.Groups() {
 		kept[p.groups[g]] = keep(g)
 	}
-	var calls []listCall
+	left := 0 // of what lists show
+	for i := range p.calls {
+		for _, v := range p.calls[i].shows {
+			if kept[v] {
+				left++
+			}
+		}
+	}
+	calls, all := make([]listCall, 0, len(p.calls)), make([]value, 0, left)
 	for _, c := range p.calls {
 		if !c.reads() && !kept[c.element] {
 			continue
 		}
-		shows := make([]value, 0, len(c.shows))
+		from := len(all)
 		for _, v := range c.shows {
 			if kept[v] {
-				shows = append(shows, v)
+				all = append(all, v)
 			}
 		}
-		c.shows = shows
+		c.shows = all[from:len(all):len(all)]
 		calls = append(calls, c)
 	}
 	return p.with(calls)

@@ -25,7 +25,7 @@ import (
 //
 // What breaks 2 or 3 is shown by the calls that do and the appends of the elements that they differ in, without all other
 // elements (see Keep): a part that is illegal by itself. If elements that are shown were appended more than once, what is
-// left without these may be illegal already.
+// left without these may be illegal already, which is tried if there is room for it.
 func (p *listProblem) ordered(ctx context.Context, memory int64) Answer {
 	appends := p.appends()
 	seen := make([]int32, len(p.values)) // by value: the last call that shows it, from 1
@@ -51,9 +51,11 @@ func (p *listProblem) ordered(ctx context.Context, memory int64) Answer {
 		}
 	}
 	if several != none {
-		p.Groups()
-		if a := p.Keep(func(g int) bool { return appends[p.groups[g]] == 1 }).(*listProblem).ordered(ctx, memory); a.Result == illegal {
-			return a
+		if memory >= 2*p.orderHolds()+p.Size() {
+			p.Groups()
+			if a := p.Keep(func(g int) bool { return appends[p.groups[g]] == 1 }).(*listProblem).ordered(ctx, memory); a.Result == illegal {
+				return a
+			}
 		}
 		return Answer{Result: unfit, Why: fmt.Sprintf("%s was appended more than once", history.ValueLabel(p.values[several]))}
 	}
@@ -63,11 +65,15 @@ func (p *listProblem) ordered(ctx context.Context, memory int64) Answer {
 	return p.inPlace(ctx, longest)
 }
 
-// Bytes that ordered holds for each call and for each value, as TestEnginesHoldWhatTheySay measures.
+// Bytes that ordered holds for each call and for each value, as TestOrdersHoldWhatTheySay measures.
 const (
 	listCallBytes  = 37
 	listValueBytes = 16
 )
+
+func (p *listProblem) orderHolds() int64 {
+	return listCallBytes*int64(len(p.calls)) + listValueBytes*int64(len(p.values))
+}
 
 // placedCall is a call with its place in the order.
 type placedCall struct {

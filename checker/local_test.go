@@ -63,6 +63,15 @@ func TestNeighboursAmongFewAreSearchedTogether(t *testing.T) {
 	}
 }
 
+// A part is cut out only if there is room for it.
+func TestNeighboursHaveToFit(t *testing.T) {
+	p, err := parseList(pointers(append(turns(1000, "append N -"), turns(2, "read - [1]", "read - [2]")...)))
+	require.NoError(t, err)
+	require.Nil(t, local(t.Context(), p, p.Size()-1))
+	require.LessOrEqual(t, testing.AllocsPerRun(1, func() { local(t.Context(), p, p.Size()-1) }), 1.0)
+	require.NotNil(t, local(t.Context(), p, 2*p.Size()+1<<20))
+}
+
 // BenchmarkLocal searches legal keys of n operations and of four times as many for a violation among neighbours.
 func BenchmarkLocal(b *testing.B) {
 	for _, n := range []int{25_000, 100_000} {

@@ -48,6 +48,8 @@ type Problem interface {
 	Groups() int
 	// Keep leaves out the groups for which keep is false.
 	Keep(keep func(group int) bool) Problem
+	// Size is how many bytes Keep may take, with what it knows of the groups.
+	Size() int64
 	// Weaken leaves out operation i, or some of what it demands; ok is false if it must stay as it is.
 	Weaken(i int) (weaker Problem, ok bool)
 	// Explain says which rule a small problem without a legal order breaks, and shows that it does.

@@ -44,6 +44,9 @@ func (p *plainProblem[C, P, S]) Groups() int { return 0 }
 // Keep implements Problem.
 func (p *plainProblem[C, P, S]) Keep(func(int) bool) Problem { return p }
 
+// Size implements Problem.
+func (p *plainProblem[C, P, S]) Size() int64 { return bytesOf[C](len(p.calls)) }
+
 // Weaken implements Problem: what never changes the state is left out.
 func (p *plainProblem[C, P, S]) Weaken(i int) (Problem, bool) {
 	if !p.m.reads(&p.calls[i]) {

@@ -124,7 +124,10 @@ func (w *watched) Equal(a, b any) bool {
 // first and the last of so few that nothing would be left out. Parts share the time that is left, so that a hard one does not
 // keep the others from being tried.
 func local(ctx context.Context, p Problem, memory int64) Problem {
-	const width, overlap = 32, 16 // groups
+	const width, overlap = 32, 16       // groups
+	if memory -= p.Size(); memory < 0 { // a part stands beside what it was cut from
+		return nil
+	}
 	n := p.Groups()
 	if n < 2 {
 		return nil

@@ -135,6 +135,11 @@ func (p *queueProblem) Groups() int {
 	return len(p.groups)
 }
 
+// Size implements Problem.
+func (p *queueProblem) Size() int64 {
+	return bytesOf[queueCall](len(p.calls)) + groupBytes*int64(len(p.values))
+}
+
 // Keep implements Problem. What was legal stays so without an element, who took it included: those behind it
 // come out as they did, and a queue that was empty still is.
 func (p *queueProblem) Keep(keep func(group int) bool) Problem {

@@ -163,11 +163,10 @@ func (p *registerProblem) Replay(order []int32) error { return replay(p.calls, r
 
 // Engines implements Problem.
 func (p *registerProblem) Engines() []Engine {
-	calls, values := int64(len(p.calls)), int64(len(p.values))
 	return []Engine{
-		{Name: "version order", Decide: p.versioned, Holds: versionsCallBytes * calls},
-		{Name: "zones", Decide: p.zoned, Holds: zonesCallBytes*calls + zonesValueBytes*values},
-		{Name: "search", Decide: p.searched, Holds: searchBytes * calls},
+		{Name: "version order", Decide: p.versioned, Holds: p.versionsHold()},
+		{Name: "zones", Decide: p.zoned, Holds: p.zonesHold()},
+		{Name: "search", Decide: p.searched, Holds: searchBytes * int64(len(p.calls))},
 	}
 }
 
@@ -204,6 +203,11 @@ func (p *registerProblem) Groups() int {
 	return len(p.groups)
 }
 
+// Size implements Problem.
+func (p *registerProblem) Size() int64 {
+	return bytesOf[call](len(p.calls)) + groupBytes*int64(len(p.values))
+}
+
 // Keep implements Problem. To leave a value out is to drop its writers and its readers, and to let a
 // cas that replaced it count as a plain write of the new value. In a legal order of the whole, every
 // call that remains still finds its value: the last one to write before it wrote that value, so it
@@ -215,7 +219,7 @@ func (p *registerProblem) Keep(keep func(group int) bool) Problem {
 		kept[p.groups[g]] = keep(g)
 		all = all && kept[p.groups[g]]
 	}
-	var calls []call
+	calls := make([]call, 0, len(p.calls))
 	for _, c := range p.calls {
 		if c.blind() && !all || c.writes != none && !kept[c.writes] || c.writes == none && c.reads != none && !kept[c.reads] {
 			continue

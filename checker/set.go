@@ -103,6 +103,15 @@ func (p *setProblem) Groups() int {
 	return len(p.groups)
 }
 
+// Size implements Problem.
+func (p *setProblem) Size() int64 {
+	shown := 0
+	for i := range p.calls {
+		shown += len(p.calls[i].shows)
+	}
+	return bytesOf[setCall](len(p.calls)) + bytesOf[value](shown) + groupBytes*int64(len(p.values))
+}
+
 // Keep implements Problem. To leave an element out is to drop its insert and to strike it from every answer: what
 // was legal stays so, since nothing else depends on it.
 func (p *setProblem) Keep(keep func(group int) bool) Problem {

@@ -83,8 +83,11 @@ func (p *textProblem) with(calls []textCall) *textProblem {
 
 // Engines implements Problem.
 func (p *textProblem) Engines() []Engine {
-	holds := textCallBytes*int64(len(p.calls)) + textElementBytes*int64(len(p.elements))
-	return append([]Engine{{Name: "zones", Decide: p.zoned, Holds: holds}}, p.plainProblem.Engines()...)
+	return append([]Engine{{Name: "zones", Decide: p.zoned, Holds: p.zonesHold()}}, p.plainProblem.Engines()...)
+}
+
+func (p *textProblem) zonesHold() int64 {
+	return textCallBytes*int64(len(p.calls)) + textElementBytes*int64(len(p.elements))
 }
 
 // Replay implements Problem. It keeps one text, where the machine would make a new one for each append.
@@ -121,6 +124,17 @@ func (p *textProblem) Groups() int {
 	return len(p.groups)
 }
 
+// Size implements Problem.
+func (p *textProblem) Size() int64 {
+	shown, read := 0, 0
+	for i := range p.calls {
+		if c := &p.calls[i]; c.reads() {
+			shown, read = shown+len(c.shows), read+len(c.text)
+		}
+	}
+	return bytesOf[textCall](len(p.calls)) + bytesOf[value](shown) + int64(read) + groupBytes*int64(len(p.elements))
+}
+
 // Keep implements Problem. To leave an element out is to drop what writes and appends it, and to strike it from what is
 // read: what was legal stays so, but for reads of what was appended to a write that is not there any more. So reads that begin
 // with what was written are dropped.
@@ -134,7 +148,7 @@ func (p *textProblem) Keep(keep func(group int) bool) Problem {
 			written[p.calls[i].element] = true
 		}
 	}
-	var calls []textCall
+	calls := make([]textCall, 0, len(p.calls))
 	for _, c := range p.calls {
 		switch {
 		case !c.reads() && kept[c.element]:
@@ -149,6 +163,7 @@ func (p *textProblem) Keep(keep func(group int) bool) Problem {
 // struck is a read without the elements that are not kept.
 func (p *textProblem) struck(c textCall, kept []bool) textCall {
 	var text strings.Builder
+	text.Grow(len(c.text))
 	shows := make([]value, 0, len(c.shows))
 	for _, v := range c.shows {
 		if kept[v] {

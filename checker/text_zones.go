@@ -12,12 +12,15 @@ import (
 // it there: it is a cas from that to the same with the element behind it. One whose element is not shown anywhere may have found
 // anything, and whatever it left nobody found: it is a write of a value of its own.
 //
-// If some elements that are shown were made several times, the text without these may be illegal already.
+// If some elements that are shown were made several times, the text without these may be illegal already, which is tried if there
+// is room for it.
 func (p *textProblem) zoned(ctx context.Context, memory int64) Answer {
 	c := p.chained()
 	if several := c.several; several != none {
-		if a := c.unique().zoned(ctx, memory); a.Result == illegal {
-			return a
+		if memory >= 2*p.zonesHold()+p.Size() {
+			if a := c.unique().zoned(ctx, memory); a.Result == illegal {
+				return a
+			}
 		}
 		return Answer{Result: unfit, Why: strconv.Quote(p.elements[several]) + " was written more than once and found"}
 	}
@@ -161,7 +164,13 @@ func (c *textChain) around(part *registerProblem) []textCall {
 			c.show(c.reads[found[n-1]], in)
 		}
 	}
-	var calls []textCall
+	n := 0
+	for _, in := range in {
+		if in {
+			n++
+		}
+	}
+	calls := make([]textCall, 0, n)
 	for i, in := range in {
 		if in {
 			calls = append(calls, c.p.calls[i])

@@ -24,7 +24,7 @@ import (
 // An order that holds is a linearization, and revisions no longer matter to it. One that does not proves nothing: the
 // model does not know revisions, so they may be wrong where the values are right. That is for Versions to tell.
 func (p *registerProblem) versioned(ctx context.Context, _ int64) Answer {
-	v := versioning{calls: p.calls, found: make([]bool, len(p.values))}
+	v := versioning{p: p, links: make([]link, 0, reach), calls: p.calls, found: make([]bool, len(p.values))}
 	order, why := v.byRevision()
 	if why != "" {
 		return Answer{Result: unfit, Why: why}
@@ -38,8 +38,42 @@ func (p *registerProblem) versioned(ctx context.Context, _ int64) Answer {
 	return Answer{Result: legal, Order: v.order}
 }
 
-// versionsCallBytes is what versioned holds for each call, as TestEnginesHoldWhatTheySay measures.
-const versionsCallBytes = 30
+// Bytes that versioned holds for each call, and for one of unknown outcome besides, as TestOrdersHoldWhatTheySay measures; and if
+// there are looks without a revision, for each of them, for each other call, and for each insertion besides.
+const (
+	versionsCallBytes    = 30
+	versionsUnknownBytes = 4
+	versionsLookBytes    = 4
+	versionsPlaceBytes   = 36
+	versionsInsertBytes  = 24
+)
+
+func (p *registerProblem) versionsHold() int64 {
+	calls := len(p.calls)
+	unknown, looks := p.loose()
+	holds := versionsCallBytes*calls + versionsUnknownBytes*unknown
+	if looks > 0 {
+		holds += versionsLookBytes*looks + versionsPlaceBytes*(calls-unknown-looks) + versionsInsertBytes*min(looks, unknown)
+	}
+	return int64(holds)
+}
+
+// loose counts the calls that no revision puts in their places.
+func (p *registerProblem) loose() (unknown, looks int) {
+	for i := range p.calls {
+		if c := &p.calls[i]; c.maybe {
+			unknown++
+		} else if c.looks() {
+			looks++
+		}
+	}
+	return unknown, looks
+}
+
+// looks tells whether the call is of those that say no revision and can be put where they fit.
+func (c *call) looks() bool {
+	return c.revision == 0 && c.writes == none && (c.reads == null || c.blind())
+}
 
 // atFirst is the first revision of a key as call keeps it, and tooFar one that is not within 2^31 of that.
 const (
@@ -57,6 +91,7 @@ func nearFirst(r, first uint64) uint32 {
 
 // versioning is an order in the making.
 type versioning struct {
+	p       *registerProblem
 	calls   []call
 	all     leftover // calls of unknown outcome, by begin; those in order are taken
 	byValue leftover // the same by what they write, and by begin
@@ -66,6 +101,7 @@ type versioning struct {
 	state   value         // after order
 	latest  time.Duration // begin of those in order
 	failed  int32         // Op.Index of the call that could not be put
+	links   []link        // room for those of lead
 	work    effort        // of lead
 }
 
@@ -74,8 +110,10 @@ func (v *versioning) byRevision() (order []int32, why string) {
 	if !slices.ContainsFunc(v.calls, func(c call) bool { return !c.maybe && c.revision > 0 }) {
 		return nil, "no operation has a revision"
 	}
-	var unknown []int32
-	keys := make([]uint64, 0, len(v.calls)) // revision, then changes before looks, then place
+	loose, looks := v.p.loose()
+	unknown := make([]int32, 0, loose)
+	v.looks = make([]int32, 0, looks)
+	keys := make([]uint64, 0, len(v.calls)-loose-looks) // revision, then changes before looks, then place
 	for i := range v.calls {
 		c := &v.calls[i]
 		if c.reads != none {
@@ -90,7 +128,7 @@ func (v *versioning) byRevision() (order []int32, why string) {
 			keys = append(keys, uint64(c.revision)<<32|uint64(i))
 		case c.revision > 0:
 			keys = append(keys, uint64(c.revision)<<32|1<<31|uint64(i))
-		case c.writes == none && (c.reads == null || c.blind()):
+		case c.looks():
 			v.looks = append(v.looks, int32(i))
 		default:
 			return nil, fmt.Sprintf("operation %d has no revision", c.index)
@@ -193,9 +231,10 @@ func (v *versioning) bring(want value, begin, deadline time.Duration) bool {
 // lead does so by calls of unknown outcome that began by deadline, if possible by begin: one, or as few cas as lead to
 // it. Only so many are looked at, so that a thousand of one value take no longer each than a few.
 func (v *versioning) lead(want value, begin, deadline time.Duration) bool {
-	links := []link{{want, -1, -1}}
+	links := append(v.links[:0], link{want, -1, -1})
 	for i := 0; i < len(links); i++ {
-		for at := range v.makers(links[i].value, begin, deadline) {
+		near := v.makers(links[i].value, begin, deadline)
+		for at := near.next(); at >= 0; at = near.next() {
 			v.work += effort(len(links)) // which are compared
 			from := v.calls[at].reads
 			if from == none || from == v.state {
@@ -218,7 +257,7 @@ func (v *versioning) pick(look *call, state value, begin, deadline time.Duration
 		near = v.near(&v.all, 0, len(v.all.calls), begin, deadline)
 	}
 	chosen := int32(-1)
-	for at := range near {
+	for at := near.next(); at >= 0; at = near.next() {
 		c := &v.calls[at]
 		switch possible := c.reads == none || c.reads == state; {
 		case !possible || !look.allows(c.writes):

@@ -2,7 +2,6 @@ package checker
 
 import (
 	"cmp"
-	"iter"
 	"slices"
 	"time"
 )
@@ -35,24 +34,34 @@ func nextLeft(way []int32, place int) int {
 // reach is how many calls that make a value are looked at, and how many values on the way to one.
 const reach = 32
 
-// before are the calls that are left from one place to another, the last first, at most reach of them.
-func (l *leftover) before(from, at int) iter.Seq[int32] {
-	return func(yield func(int32) bool) {
-		i := nextLeft(l.down, at)
-		for n := 0; n < reach && i > from && yield(l.calls[i-1]); n++ {
-			i = nextLeft(l.down, i-1)
-		}
-	}
+// nearby goes over the calls that are left on both sides of a place.
+type nearby struct {
+	v             *versioning
+	l             *leftover
+	from, to      int // of the sequence
+	down, up      int // places, from 1, that are looked at next
+	before, after int // so many more at most
+	deadline      time.Duration
 }
 
-// after are the calls that are left from one place to another, the first first, at most reach of them.
-func (l *leftover) after(at, to int) iter.Seq[int32] {
-	return func(yield func(int32) bool) {
-		i := nextLeft(l.up, at+1)
-		for n := 0; n < reach && i <= to && yield(l.calls[i-1]); n++ {
-			i = nextLeft(l.up, i+1)
+// next is the next call: of those that began by begin the last first, and then of the others, those by deadline, the first
+// first. At the end it is -1.
+func (n *nearby) next() int32 {
+	if n.before > 0 {
+		if i := nextLeft(n.l.down, n.down); i > n.from {
+			n.before, n.down = n.before-1, i-1
+			return n.l.calls[i-1]
 		}
+		n.before = 0
 	}
+	if n.after > 0 {
+		if i := nextLeft(n.l.up, n.up); i <= n.to && n.v.calls[n.l.calls[i-1]].begin <= n.deadline {
+			n.after, n.up = n.after-1, i+1
+			return n.l.calls[i-1]
+		}
+		n.after = 0
+	}
+	return -1
 }
 
 func (l *leftover) take(place int) {
@@ -87,36 +96,25 @@ func (v *versioning) makersOf(of value) (from, to int) {
 }
 
 // makers are calls of unknown outcome that make a value, the best first: that began last by begin, or else soon after.
-func (v *versioning) makers(of value, begin, deadline time.Duration) iter.Seq[int32] {
+func (v *versioning) makers(of value, begin, deadline time.Duration) nearby {
 	from, to := v.makersOf(of)
 	return v.near(&v.byValue, from, to, begin, deadline)
 }
 
-func (v *versioning) near(l *leftover, from, to int, begin, deadline time.Duration) iter.Seq[int32] {
-	return func(yield func(int32) bool) {
-		at, _ := slices.BinarySearchFunc(l.calls[from:to], begin, func(at int32, begin time.Duration) int {
-			if v.calls[at].begin <= begin {
-				return -1
-			}
-			return 1
-		})
-		for at := range l.before(from, from+at) {
-			if !yield(at) {
-				return
-			}
+func (v *versioning) near(l *leftover, from, to int, begin, deadline time.Duration) nearby {
+	at, _ := slices.BinarySearchFunc(l.calls[from:to], begin, func(at int32, begin time.Duration) int {
+		if v.calls[at].begin <= begin {
+			return -1
 		}
-		for at := range l.after(from+at, to) {
-			if v.calls[at].begin > deadline || !yield(at) {
-				return
-			}
-		}
-	}
+		return 1
+	})
+	at += from
+	return nearby{v: v, l: l, from: from, to: to, down: at, up: at + 1, before: reach, after: reach, deadline: deadline}
 }
 
 // made tells whether a call of unknown outcome that is not in the order, and began by deadline, makes value.
 func (v *versioning) made(value value, deadline time.Duration) bool {
-	for at := range v.byValue.after(v.makersOf(value)) {
-		return v.calls[at].begin <= deadline
-	}
-	return false
+	from, to := v.makersOf(value)
+	i := nextLeft(v.byValue.up, from+1)
+	return i <= to && v.calls[v.byValue.calls[i-1]].begin <= deadline
 }

@@ -25,8 +25,8 @@ type seating struct {
 // insertion is a call of unknown outcome that is put at a place for the sake of looks there.
 type insertion struct {
 	place  int
-	call   int32
 	begin  time.Duration // of the call
+	call   int32
 	writes value
 }
 
@@ -144,7 +144,7 @@ func (s *seating) addedFrom(place int) int {
 // insert finds which looks have no place, and chooses insertions for them, as few as will do: by end, and for each
 // the last place that is in time (so intervals are stabbed with the fewest points). It is false if there is none.
 func (s *seating) insert(ctx context.Context) bool {
-	var lost []seat
+	lost := make([]seat, 0, len(s.v.looks))
 	first := 0
 	for _, at := range s.v.looks {
 		c := &s.v.calls[at]
@@ -154,6 +154,7 @@ func (s *seating) insert(ctx context.Context) bool {
 		}
 	}
 	slices.SortStableFunc(lost, func(a, b seat) int { return cmp.Compare(s.v.calls[a.look].end, s.v.calls[b.look].end) })
+	s.added = make([]insertion, 0, min(len(lost), len(s.v.all.calls)))
 	s.free = make([]int32, len(s.states)+1)
 	for i := range s.free {
 		s.free[i] = int32(i)
@@ -193,7 +194,7 @@ func (s *seating) insertFor(ctx context.Context, look *call, first int) bool {
 			c := &s.v.calls[call]
 			at := s.addedFrom(i)
 			s.work += effort(len(s.added) - at) // which are moved
-			s.added = slices.Insert(s.added, at, insertion{i, call, c.begin, c.writes})
+			s.added = slices.Insert(s.added, at, insertion{i, c.begin, call, c.writes})
 			s.free[last] = int32(i)
 			return true
 		}

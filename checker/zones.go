@@ -25,7 +25,7 @@ import (
 // What is of unknown outcome counts if its value was found, and has no end; else it is dropped (see searched).
 //
 // Values that were found although several calls wrote them are not covered. Without them less is asked (see Keep), so if
-// that is illegal already, the whole is.
+// that is illegal already, the whole is; it is tried if there is room for it.
 func (p *registerProblem) zoned(ctx context.Context, memory int64) Answer {
 	if i := slices.IndexFunc(p.calls, call.absurd); i >= 0 {
 		return Answer{Result: illegal, Part: p.with(p.calls[i : i+1])}
@@ -39,8 +39,10 @@ func (p *registerProblem) zoned(ctx context.Context, memory int64) Answer {
 		return Answer{Result: outOfTime}
 	}
 	if several := z.cluster(); several != none {
-		if a := z.unique().zoned(ctx, memory); a.Result == illegal {
-			return a
+		if memory >= 2*p.zonesHold()+p.Size() {
+			if a := z.unique().zoned(ctx, memory); a.Result == illegal {
+				return a
+			}
 		}
 		return Answer{Result: unfit, Why: history.ValueLabel(p.values[several]) + " was written more than once and found"}
 	}
@@ -56,11 +58,23 @@ func (p *registerProblem) zoned(ctx context.Context, memory int64) Answer {
 	return p.withBlind(ctx, z.order())
 }
 
-// Bytes that zoned holds for each call and for each value, as TestEnginesHoldWhatTheySay measures.
+// Bytes that zoned holds for each call and for each value, as TestOrdersHoldWhatTheySay measures; and, if there are blind cas,
+// for each of them and for each other call besides.
 const (
 	zonesCallBytes  = 10
 	zonesValueBytes = 66
+	zonesBlindBytes = 16
+	zonesGapBytes   = 28
 )
+
+func (p *registerProblem) zonesHold() int64 {
+	calls, blind := int64(len(p.calls)), int64(p.blinds())
+	holds := zonesCallBytes*calls + zonesValueBytes*int64(len(p.values))
+	if blind > 0 {
+		holds += zonesBlindBytes*blind + zonesGapBytes*(calls-blind)
+	}
+	return holds
+}
 
 type zoning struct {
 	p       *registerProblem
