@@ -93,7 +93,7 @@ func (c *counterCall) read(op *history.Op) (keep bool, reason string) {
 	return true, ""
 }
 
-// integer reads one that is at most max above or below zero.
+// integer reads one that is at most so much above or below zero.
 func integer(raw json.RawMessage, most int64) (int64, bool) {
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	return n, err == nil && -most <= n && n <= most
@@ -183,8 +183,8 @@ func (p *counterProblem) Keep(func(int) bool) Problem { return p }
 // Size implements Problem.
 func (p *counterProblem) Size() int64 { return 0 }
 
-// Weaken implements Problem: a read is left out, and in a rising problem so is an add. What Core made
-// for gaps keeps its first call, which is where it starts.
+// Weaken implements Problem: a read is left out, and in a rising problem so is an add. What a
+// ladder makes around gaps keeps its first call, which is where it starts.
 func (p *counterProblem) Weaken(i int) (Problem, bool) {
 	if p.calls[i].add && !p.rising || p.bound >= 0 && i == 0 {
 		return nil, false

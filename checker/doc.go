@@ -24,8 +24,9 @@
 //
 // # Engines
 //
-// A key is decided by the first engine that covers its operations. All but the search sort and scan, and do not look at the
-// clock; what only hostile histories have, such as long chains of cas of unknown outcome, may take them longer.
+// A key is decided by the first engine that covers its operations. All but the search sort and scan, and what takes long in spite
+// of that looks at the clock. What would take long in hostile histories alone, such as many cas of unknown outcome that lead from
+// value to value, is looked at so far and no further, and left to the next engine.
 //
 //   - version order (register, kv): the system told a revision with every answer. The order by revision is tried; it can prove a
 //     key legal, never illegal, so a system that lies about revisions is not believed.

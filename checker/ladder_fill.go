@@ -129,11 +129,12 @@ func (l *ladder) climb(ctx context.Context) (r result, fillers []filling, gaps [
 	}
 	f.steps = stepsMax + stepsMaxGap*len(l.gaps)
 	switch r := f.fill(ctx, l.gaps); {
-	case ctx.Err() != nil:
-		return outOfTime, nil, nil
 	case r == legal:
 		return legal, f.fillers, nil
-	case r != illegal:
+	case r == illegal:
+	case ctx.Err() != nil:
+		return outOfTime, nil, nil
+	default:
 		return unfit, nil, nil
 	}
 	gaps = l.gaps[:f.deepest+1]

@@ -39,3 +39,11 @@ func TestLooseAddsMayComeToMoreThan64Bits(t *testing.T) {
 	a, _ = climbs(t, calls...)
 	require.Equal(t, illegal, a.Result)
 }
+
+// An order that was found when the time was over was found.
+func TestLadderThatWasClimbedInTimeIsLegal(t *testing.T) {
+	p, err := parseCounter(pointers(gapped(10, 3)))
+	require.NoError(t, err)
+	ctx := &countsLooks{Context: t.Context(), done: 2} // the first is before it is climbed
+	require.Equal(t, legal, p.(*counterProblem).climbed(ctx, 1<<30).Result)
+}

@@ -33,9 +33,17 @@ func (p *registerProblem) versioned(ctx context.Context, _ int64) Answer {
 		if ctx.Err() != nil {
 			return Answer{Result: outOfTime}
 		}
-		return Answer{Result: unfit, Why: fmt.Sprintf("operation %d is not possible where its revision puts it", v.failed)}
+		return Answer{Result: unfit, Why: v.whyNot()}
 	}
 	return Answer{Result: legal, Order: v.order}
+}
+
+// whyNot says which call could not be put.
+func (v *versioning) whyNot() string {
+	if slices.ContainsFunc(v.looks, func(at int32) bool { return v.calls[at].index == v.failed }) {
+		return fmt.Sprintf("operation %d has no revision, and does not fit into the order by revision", v.failed)
+	}
+	return fmt.Sprintf("operation %d is not possible where its revision puts it", v.failed)
 }
 
 // Bytes that versioned holds for each call, and for one of unknown outcome besides, as TestOrdersHoldWhatTheySay measures; and if

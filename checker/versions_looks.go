@@ -63,6 +63,7 @@ func (v *versioning) seat(ctx context.Context) bool {
 		if l.at%2 == 1 && l.at != made {
 			made = l.at
 			if !v.put(s.added[s.addedFrom(next)].call) {
+				v.failed = v.calls[l.look].index
 				return false
 			}
 		}

@@ -246,14 +246,14 @@ func TestVersionOrderSaysWhyNot(t *testing.T) {
 			Revision: revision, Call: time.Duration(2 * i), Return: time.Duration(2*i + 1)}
 	}
 	for why, ops := range map[string][]history.Op{
-		"no operation has a revision":                                {at(0, "read", "", "null", 0)},
-		"operation 1 has no revision":                                {at(0, "write", "1", "", 4), at(1, "read", "", "1", 0)},
-		"operation 0 has no revision":                                {at(0, "delete", "", "", 0), at(1, "read", "", "1", 4)},
-		"the revision of operation 1 is 2^31 or more from the first": {at(0, "write", "1", "", 4), at(1, "write", "2", "", 1<<31+4)},
-		"the revision of operation 2 is 2^31 or more from the first": {at(0, "write", "1", "", 1<<63), at(1, "write", "2", "", 1<<63+1), at(2, "read", "", "2", 4)},
-		"operation 0 is not possible where its revision puts it":     {at(0, "write", "1", "", 4), at(1, "write", "2", "", 3)},
-		"operation 2 is not possible where its revision puts it":     {at(0, "write", "1", "", 3), at(1, "delete", "", "", 4), at(2, "read", "", "1", 4)},
-		"operation 1 is not possible where its revision puts it":     {at(0, "write", "1", "", 3), at(1, "read", "", "null", 0)},
+		"no operation has a revision":                                              {at(0, "read", "", "null", 0)},
+		"operation 1 has no revision":                                              {at(0, "write", "1", "", 4), at(1, "read", "", "1", 0)},
+		"operation 0 has no revision":                                              {at(0, "delete", "", "", 0), at(1, "read", "", "1", 4)},
+		"the revision of operation 1 is 2^31 or more from the first":               {at(0, "write", "1", "", 4), at(1, "write", "2", "", 1<<31+4)},
+		"the revision of operation 2 is 2^31 or more from the first":               {at(0, "write", "1", "", 1<<63), at(1, "write", "2", "", 1<<63+1), at(2, "read", "", "2", 4)},
+		"operation 0 is not possible where its revision puts it":                   {at(0, "write", "1", "", 4), at(1, "write", "2", "", 3)},
+		"operation 2 is not possible where its revision puts it":                   {at(0, "write", "1", "", 3), at(1, "delete", "", "", 4), at(2, "read", "", "1", 4)},
+		"operation 1 has no revision, and does not fit into the order by revision": {at(0, "write", "1", "", 3), at(1, "read", "", "null", 0)},
 	} {
 		p, err := parseKV(pointers(ops))
 		require.NoError(t, err)
