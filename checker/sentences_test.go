@@ -121,10 +121,10 @@ func TestSentencesOfStoriesThatEndEarly(t *testing.T) {
 			"and the adds of unknown outcome or still open at 0.011 s do not make that sum: add 3→4 by p2, add 2 by p3.",
 			"Every add that had been answered with its sum by 0.011 s tells from where to where it took the counter; none of them was between these two.",
 		}},
-		{Counter(), "p1 0 1 add 1 ok 1; p2 2 30 add 2 ok 3; p1 4 5 read - ok 3; p1 6 7 read - ok 5", []string{
-			"the counter grew by 2, 2 where nobody was known to have added by 0.007 s, and the adds still open at 0.007 s cannot make up for all of that: add 2→3 by p2.",
+		{Counter(), "p1 0 1 add 1 ok 1; p2 2 30 add 2 ok 3; p3 3 - add 1 info -; p1 4 5 add 4 ok 7; p4 4 20 read - ok 7; p1 6 7 read - ok 9", []string{
+			"the counter grew by 2, 2 where nobody was known to have added by 0.007 s, and the adds of unknown outcome or still open at 0.007 s cannot make up for all of that: add 2→3 by p2, add 1 by p3.",
 			"Every add that had been answered with its sum by 0.007 s tells",
-			"each may be made up of adds still open at 0.007 s, but each of those",
+			"each may be made up of adds of unknown outcome or still open at 0.007 s, but each of those",
 		}},
 		{Counter(), "p1 0 1 add 3 ok 3; p1 2 3 read - ok 2; p1 4 - add -1 info -", []string{
 			"found 2, which the counter had never been by 0.003 s", "Until 0.003 s the counter only grew, so it was never 2, before or after, by then.",
