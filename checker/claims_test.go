@@ -77,7 +77,7 @@ func (w whole) adds(from, to string, by time.Duration) int {
 	low, high := number(from), number(to)
 	return w.count(by, func(op *history.Op) bool {
 		sum, told := integer(op.Output, sumMax)
-		return op.F == "add" && told && op.Return <= by && low <= sum-int64(number(string(op.Input))) && sum <= high
+		return op.F == "add" && told && op.Return <= by && low <= sum-number(string(op.Input)) && sum <= high
 	})
 }
 
@@ -238,7 +238,7 @@ func counterClaims() []claim {
 		{`(?s)the counter went from (\d+) to (\d+), .*Every add that had been answered with its sum by ([\d.]+) s`, func(w whole, p []string) bool {
 			return w.adds(p[1], p[2], momentOf(p[3])) == 0 && w.adds(p[1], p[2], ever) > 0
 		}},
-		{`the adds of unknown outcome (?:do|cannot) [^:]*: (.*)\.`, func(w whole, p []string) bool { return !strings.Contains(p[1], "→") }},
+		{`the adds of unknown outcome (?:do|cannot) [^:]*: (.*)\.`, func(_ whole, p []string) bool { return !strings.Contains(p[1], "→") }},
 		{`the adds (?:of unknown outcome or )?still open at ([\d.]+) s [^:]*: (.*)\.`, open},
 	}
 }
