@@ -121,11 +121,14 @@ func (f *filler) open(s int, g gap) bool {
 // climb is 3: unfit if there were too many ways to fill the gaps. If it is legal, fillers say how; if it is illegal, gaps
 // are next to each other and cannot all be filled, as few as it finds.
 func (l *ladder) climb(ctx context.Context) (r result, fillers []filling, gaps []gap) {
-	f := filler{ladder: l, taken: make([]int32, len(l.sizes)), fillers: make([]filling, 0, len(l.loose)), steps: stepsMax + stepsMaxGap*len(l.gaps)}
+	f := filler{ladder: l, taken: make([]int32, len(l.sizes)), fillers: make([]filling, 0, len(l.loose))}
+	spare := stepsMax
 	for i := range l.gaps { // soon found, where all gaps together might take long
+		f.steps = spare + stepsMaxGap
 		if f.fill(ctx, l.gaps[i:i+1]) == illegal {
 			return illegal, nil, l.gaps[i : i+1]
 		}
+		spare = min(spare, f.steps)
 	}
 	f.steps = stepsMax + stepsMaxGap*len(l.gaps)
 	switch r := f.fill(ctx, l.gaps); {

@@ -47,3 +47,58 @@ func TestLadderThatWasClimbedInTimeIsLegal(t *testing.T) {
 	ctx := &countsLooks{Context: t.Context(), done: 2} // the first is before it is climbed
 	require.Equal(t, legal, p.(*counterProblem).climbed(ctx, 1<<30).Result)
 }
+
+// rung is a read of a sum.
+func rung(index int32, begin, end time.Duration, sum int64) counterCall {
+	return counterCall{interval: interval{index: index, begin: begin, end: end}, answered: true, sum: sum}
+}
+
+// One gap that nothing fills is found although what fills the one below it is not, in so many steps.
+func TestLadderLooksAtEachGapByItself(t *testing.T) {
+	calls := []counterCall{rung(0, 100, 101, 999_999), rung(1, 102, 103, 1_000_000)}
+	for i := range int32(60) {
+		calls = append(calls, looseAdd(i+2, 0, 30_000+2*int64(i)))
+	}
+	p := &counterProblem{calls: calls[:1:1], bound: -1}
+	p.calls = append(p.calls, calls[2:]...)
+	require.Equal(t, unfit, p.climbed(t.Context(), 1<<30).Result, "an odd sum of even ones")
+	a, _ := climbs(t, calls...)
+	require.Equal(t, illegal, a.Result)
+	require.Equal(t, []int32{0, 1}, indexes(a.Part.(*counterProblem).calls))
+}
+
+func indexes(calls []counterCall) (all []int32) {
+	for _, c := range calls {
+		all = append(all, c.index)
+	}
+	return all
+}
+
+// Gaps that cannot all be filled are told without those below that can.
+func TestLadderTellsFewGaps(t *testing.T) {
+	var calls []counterCall
+	for i, sum := range []int64{5, 10, 15, 16, 17} {
+		calls = append(calls, rung(int32(i), time.Duration(100+10*i), time.Duration(105+10*i), sum))
+	}
+	for i, delta := range []int64{5, 5, 5, 1} {
+		calls = append(calls, looseAdd(int32(10+i), 0, delta))
+	}
+	a, p := climbs(t, calls...)
+	require.Equal(t, illegal, a.Result)
+	_, _, gaps := newLadder(p).climb(t.Context())
+	require.Len(t, gaps, 2)
+	require.Equal(t, []int32{2, 3, 4, 13}, indexes(a.Part.(*counterProblem).calls))
+	require.False(t, plain(a.Part))
+}
+
+// What is above a gap has to come before what is higher and ended earlier, so in the part it ends no later.
+func TestLadderPartsEndWithWhatIsHigher(t *testing.T) {
+	higher := rung(2, 5, 20, 2)
+	higher.add, higher.delta = true, 1
+	a, _ := climbs(t, rung(1, 0, 100, 1), higher, looseAdd(3, 50, 1))
+	require.Equal(t, illegal, a.Result)
+	part := a.Part.(*counterProblem)
+	require.Equal(t, []int32{1}, indexes(part.calls))
+	require.Equal(t, higher.end, part.calls[0].end)
+	require.Equal(t, higher.index, part.bound)
+}
