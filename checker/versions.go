@@ -24,6 +24,9 @@ import (
 // An order that holds is a linearization, and revisions no longer matter to it. One that does not proves nothing: the
 // model does not know revisions, so they may be wrong where the values are right. That is for Versions to tell.
 func (p *registerProblem) versioned(ctx context.Context, _ int64) Answer {
+	if !p.revised() {
+		return Answer{Result: unfit, Why: "no operation has a revision"}
+	}
 	v := versioning{p: p, links: make([]link, 0, reach), calls: p.calls, found: make([]bool, len(p.values))}
 	order, why := v.byRevision()
 	if why != "" {
@@ -57,6 +60,9 @@ const (
 )
 
 func (p *registerProblem) versionsHold() int64 {
+	if !p.revised() {
+		return 0
+	}
 	calls := len(p.calls)
 	unknown, looks := p.loose()
 	holds := versionsCallBytes*calls + versionsUnknownBytes*unknown
@@ -64,6 +70,11 @@ func (p *registerProblem) versionsHold() int64 {
 		holds += versionsLookBytes*looks + versionsPlaceBytes*(calls-unknown-looks) + versionsInsertBytes*min(looks, unknown)
 	}
 	return int64(holds)
+}
+
+// revised tells whether a call has a revision.
+func (p *registerProblem) revised() bool {
+	return slices.ContainsFunc(p.calls, func(c call) bool { return !c.maybe && c.revision > 0 })
 }
 
 // loose counts the calls that no revision puts in their places.
@@ -115,9 +126,6 @@ type versioning struct {
 
 // byRevision is the order of the calls that have a revision; why is a reason to leave it.
 func (v *versioning) byRevision() (order []int32, why string) {
-	if !slices.ContainsFunc(v.calls, func(c call) bool { return !c.maybe && c.revision > 0 }) {
-		return nil, "no operation has a revision"
-	}
 	loose, looks := v.p.loose()
 	unknown := make([]int32, 0, loose)
 	v.looks = make([]int32, 0, looks)
@@ -239,7 +247,8 @@ func (v *versioning) bring(want value, begin, deadline time.Duration) bool {
 // lead does so by calls of unknown outcome that began by deadline, if possible by begin: one, or as few cas as lead to
 // it. Only so many are looked at, so that a thousand of one value take no longer each than a few.
 func (v *versioning) lead(want value, begin, deadline time.Duration) bool {
-	links := append(v.links[:0], link{want, -1, -1})
+	v.links = append(v.links[:0], link{want, -1, -1})
+	links := v.links
 	for i := 0; i < len(links); i++ {
 		near := v.makers(links[i].value, begin, deadline)
 		for at := near.next(); at >= 0; at = near.next() {
