@@ -141,19 +141,24 @@ func against(all []placedCall) (early, late int32, ok bool) {
 }
 
 // overtaken answers with two calls that go against time. The list differs between them in one element at least, which is
-// the one that either appends, or the first that only the later one shows.
+// the one that either appends, or the first that only the later one shows. Of what nobody shows, other appends are not needed.
 func (p *listProblem) overtaken(early, late, longest int) Answer {
 	a, b := &p.calls[early], &p.calls[late]
+	var elements []value
 	switch {
+	case !b.reads() && slices.Contains(p.calls[longest].shows, b.element):
+		elements = append(elements, b.element)
 	case a.reads() && b.reads():
-		return p.illegal([]value{b.shows[len(a.shows)]}, early, late)
-	case a.reads():
-		return p.illegal([]value{b.element}, early, late)
-	case b.reads():
-		return p.illegal([]value{a.element}, early, late)
-	default:
-		return p.illegal([]value{a.element, b.element}, early, late, longest)
+		elements = append(elements, b.shows[len(a.shows)])
 	}
+	if a.reads() {
+		return p.illegal(elements, early, late)
+	}
+	elements = append(elements, a.element)
+	if b.reads() {
+		return p.illegal(elements, early, late)
+	}
+	return p.illegal(elements, early, late, longest)
 }
 
 // illegal answers with the part of p that some calls make, with the appends of some elements and without all others.
