@@ -15,7 +15,8 @@
 //     time for witnesses allows: a short prefix, then few of its values, then few of their operations. A value is left out
 //     with all that wrote and found it, never a write alone, so nobody is convicted because a witness was cut. Porcupine is
 //     asked about it; if it is too large for that, or takes too long, it stands on the engine's word alone, and
-//     [Finding.Unconfirmed] says so. A rule is named, and its proof told, only if these operations show it by themselves.
+//     [Finding.Unconfirmed] says so. A rule is named, and its proof told, only if these operations show it by themselves;
+//     what it says of all operations ("written once") was looked up in the whole history.
 //   - [Unknown]: the budget was spent, an operation cannot be read, or nothing succeeded. The reason says which key, how large it
 //     is, what was spent, and what about its operations kept the quicker engines from deciding it: without that they would have.
 //
