@@ -23,34 +23,52 @@ func (p *registerProblem) withBlind(ctx context.Context, order []int32) Answer {
 		}
 	}
 	slices.SortStableFunc(blind, func(a, b int32) int { return cmp.Compare(p.calls[a].begin, p.calls[b].begin) })
-	byEnd := make([]int32, n) // places in blind
-	for i := range byEnd {
-		byEnd[i] = int32(i)
-	}
-	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Compare(p.calls[blind[a]].end, p.calls[blind[b]].end) })
-	g, in := newGaps(p, order), make([]int32, n) // in: the gap where each stands
-	floor, ended := int32(0), 0                  // floor: the last gap of those that had ended
+	g, in, over := newGaps(p, order), make([]int32, n), newEnded(p.calls, blind) // in: the gap where each stands
 	for i, b := range blind {
 		if expired(ctx, i) {
 			return Answer{Result: outOfTime}
 		}
 		c := &p.calls[b]
-		for ; p.calls[blind[byEnd[ended]]].end < c.begin; ended++ {
-			floor = max(floor, in[byEnd[ended]])
-		}
 		var ok bool
-		if in[i], ok = g.first(c, floor); !ok {
+		if in[i], ok = g.first(c, over.last(c.begin, func(i int32) int32 { return in[i] })); !ok {
 			return Answer{Result: unfit, Why: "a failed cas did not tell what it found, and it does not fit into the order by zones"}
 		}
 	}
-	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Or(cmp.Compare(in[a], in[b]), cmp.Compare(a, b)) }) // by gap
+	byGap := over.byEnd // which is done with
+	slices.SortFunc(byGap, func(a, b int32) int { return cmp.Or(cmp.Compare(in[a], in[b]), cmp.Compare(a, b)) })
 	whole := make([]int32, 0, len(order)+n)
 	next := int32(0)
-	for _, i := range byEnd {
+	for _, i := range byGap {
 		whole = append(whole, order[next:in[i]]...)
 		whole, next = append(whole, blind[i]), in[i]
 	}
 	return Answer{Result: legal, Order: append(whole, order[next:]...)}
+}
+
+// ended is, while some calls are put into places by begin, those that had ended when the next one begins.
+type ended struct {
+	calls []call
+	some  []int32 // by begin
+	byEnd []int32 // in some
+	n     int     // of byEnd, that had ended
+	floor int32   // their last place
+}
+
+func newEnded(calls []call, some []int32) ended {
+	e := ended{calls: calls, some: some, byEnd: make([]int32, len(some))}
+	for i := range e.byEnd {
+		e.byEnd[i] = int32(i)
+	}
+	slices.SortFunc(e.byEnd, func(a, b int32) int { return cmp.Compare(calls[some[a]].end, calls[some[b]].end) })
+	return e
+}
+
+// last is the last place of those that had ended at begin, which is that of a call among them and never goes back.
+func (e *ended) last(begin time.Duration, place func(i int32) int32) int32 {
+	for ; e.calls[e.some[e.byEnd[e.n]]].end < begin; e.n++ {
+		e.floor = max(e.floor, place(e.byEnd[e.n]))
+	}
+	return e.floor
 }
 
 // blinds counts the blind cas.

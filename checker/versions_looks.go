@@ -216,22 +216,14 @@ func (s *seating) careless(place int) bool {
 func (s *seating) choose(ctx context.Context) bool {
 	calls := s.v.calls
 	s.seats = make([]seat, len(s.v.looks))
-	byEnd := make([]int32, len(s.v.looks)) // places in looks
-	for i := range byEnd {
-		byEnd[i] = int32(i)
-	}
-	slices.SortFunc(byEnd, func(a, b int32) int { return cmp.Compare(calls[s.v.looks[a]].end, calls[s.v.looks[b]].end) })
-	first, floor, ended := 0, int32(0), 0
+	first, over := 0, newEnded(calls, s.v.looks)
 	for i, at := range s.v.looks {
 		if expired(ctx, i) {
 			return false
 		}
 		c := &calls[at]
 		first = s.first(c, first)
-		for ; calls[s.v.looks[byEnd[ended]]].end < c.begin; ended++ {
-			floor = max(floor, s.seats[byEnd[ended]].at)
-		}
-		chosen, ok := s.seatOf(c, first, floor)
+		chosen, ok := s.seatOf(c, first, over.last(c.begin, func(i int32) int32 { return s.seats[i].at }))
 		if !ok {
 			s.v.failed = c.index
 			return false
