@@ -52,6 +52,47 @@ func bytesOf[T any](n int) int64 { return int64(n) * int64(reflect.TypeFor[T]().
 // groupBytes is what a value takes with its group, its number in a part, and whether that keeps it.
 const groupBytes = 16
 
+// composed is a pointer to a call that makes an element, or shows some.
+type composed[C any] interface {
+	timed[C]
+	parts() (element value, shows []value) // element is none if it makes none
+}
+
+// byElement is the elements that calls make and show, in the order of the first begins of those that do.
+func byElement[C any, P composed[C]](values int, calls []C) []value {
+	return byFirst(values, func(touch func(v value, begin time.Duration)) {
+		for i := range calls {
+			c := P(&calls[i])
+			element, shows := c.parts()
+			if element != none {
+				touch(element, c.when().begin)
+			}
+			for _, v := range shows {
+				touch(v, c.when().begin)
+			}
+		}
+	})
+}
+
+// countShown counts what calls show.
+func countShown[C any, P composed[C]](calls []C) (n int) {
+	for i := range calls {
+		_, shows := P(&calls[i]).parts()
+		n += len(shows)
+	}
+	return n
+}
+
+// isShown tells whether a call shows an element.
+func isShown[C any, P composed[C]](calls []C, element value) bool {
+	for i := range calls {
+		if _, shows := P(&calls[i]).parts(); slices.Contains(shows, element) {
+			return true
+		}
+	}
+	return false
+}
+
 // byFirst is the values that calls touch, in the order of the first begins of those that do. each tells touch of every value of
 // every call.
 func byFirst(values int, each func(touch func(v value, begin time.Duration))) []value {

@@ -3,7 +3,6 @@ package checker
 import (
 	"encoding/json"
 	"slices"
-	"time"
 
 	"github.com/anishathalye/porcupine"
 
@@ -29,6 +28,8 @@ type listCall struct {
 }
 
 func (c *listCall) reads() bool { return c.element == none }
+
+func (c *listCall) parts() (element value, shows []value) { return c.element, c.shows }
 
 // listProblem is the Problem of a list.
 type listProblem struct {
@@ -123,11 +124,7 @@ func (p *listProblem) Engines() []Engine {
 }
 
 func (p *listProblem) with(calls []listCall) *listProblem {
-	shown := 0
-	for i := range calls {
-		shown += len(calls[i].shows)
-	}
-	if !sparse(len(p.values), len(calls)+shown) {
+	if !sparse(len(p.values), len(calls)+countShown(calls)) {
 		return &listProblem{calls: calls, values: p.values}
 	}
 	calls, numbers := slices.Clone(calls), renumbered(p.values, 0)
@@ -151,31 +148,14 @@ func (p *listProblem) appends() []int {
 // Groups implements Problem: a group is an element.
 func (p *listProblem) Groups() int {
 	if p.groups == nil {
-		p.groups = byFirst(len(p.values), func(touch func(v value, begin time.Duration)) {
-			for _, c := range p.calls {
-				if !c.reads() {
-					touch(c.element, c.begin)
-				}
-				for _, v := range c.shows {
-					touch(v, c.begin)
-				}
-			}
-		})
+		p.groups = byElement(len(p.values), p.calls)
 	}
 	return len(p.groups)
 }
 
 // Size implements Problem.
 func (p *listProblem) Size() int64 {
-	return bytesOf[listCall](len(p.calls)) + bytesOf[value](p.shown()) + groupBytes*int64(len(p.values))
-}
-
-// shown counts what lists show.
-func (p *listProblem) shown() (n int) {
-	for i := range p.calls {
-		n += len(p.calls[i].shows)
-	}
-	return n
+	return bytesOf[listCall](len(p.calls)) + bytesOf[value](countShown(p.calls)) + groupBytes*int64(len(p.values))
 }
 
 // Keep implements Problem. To leave an element out is to drop its appends and to strike it from every
@@ -213,7 +193,7 @@ func (p *listProblem) Keep(keep func(group int) bool) Problem {
 // Weaken implements Problem: a read is left out, and so is an append that no read shows. Any other
 // append must stay, for without it those that show its element would be convicted.
 func (p *listProblem) Weaken(i int) (Problem, bool) {
-	if c := p.calls[i]; !c.reads() && slices.ContainsFunc(p.calls, func(r listCall) bool { return slices.Contains(r.shows, c.element) }) {
+	if c := p.calls[i]; !c.reads() && isShown(p.calls, c.element) {
 		return nil, false
 	}
 	return p.with(slices.Delete(slices.Clone(p.calls), i, i+1)), true

@@ -3,7 +3,6 @@ package checker
 import (
 	"encoding/json"
 	"slices"
-	"time"
 
 	"ordeal/history"
 )
@@ -28,6 +27,8 @@ type setCall struct {
 	strange bool // a read of what is no list
 	twice   bool // a read that shows an element twice
 }
+
+func (c *setCall) parts() (element value, shows []value) { return c.element, c.shows }
 
 // setState stands for a set: the size, and two sums over scattered elements, which no two sets that occur share but by
 // a chance of one in 2^100.
@@ -89,27 +90,14 @@ func (p *setProblem) Engines() []Engine {
 // Groups implements Problem: a group is an element.
 func (p *setProblem) Groups() int {
 	if p.groups == nil {
-		p.groups = byFirst(len(p.values), func(touch func(v value, begin time.Duration)) {
-			for _, c := range p.calls {
-				if c.element != none {
-					touch(c.element, c.begin)
-				}
-				for _, v := range c.shows {
-					touch(v, c.begin)
-				}
-			}
-		})
+		p.groups = byElement(len(p.values), p.calls)
 	}
 	return len(p.groups)
 }
 
 // Size implements Problem.
 func (p *setProblem) Size() int64 {
-	shown := 0
-	for i := range p.calls {
-		shown += len(p.calls[i].shows)
-	}
-	return bytesOf[setCall](len(p.calls)) + bytesOf[value](shown) + groupBytes*int64(len(p.values))
+	return bytesOf[setCall](len(p.calls)) + bytesOf[value](countShown(p.calls)) + groupBytes*int64(len(p.values))
 }
 
 // Keep implements Problem. To leave an element out is to drop its insert and to strike it from every answer: what
@@ -145,7 +133,7 @@ func (p *setProblem) only(calls []setCall, kept func(v value) bool) *setProblem 
 // for without it those that show its element would be convicted.
 func (p *setProblem) Weaken(i int) (Problem, bool) {
 	c := p.calls[i]
-	if c.element != none && slices.ContainsFunc(p.calls, func(r setCall) bool { return slices.Contains(r.shows, c.element) }) {
+	if c.element != none && isShown(p.calls, c.element) {
 		return nil, false
 	}
 	return newSetProblem(slices.Delete(slices.Clone(p.calls), i, i+1), p.values), true

@@ -30,6 +30,8 @@ type textCall struct {
 
 func (c *textCall) reads() bool { return c.f == "read" }
 
+func (c *textCall) parts() (element value, shows []value) { return c.element, c.shows }
+
 func parseText(ops []*history.Op) (Problem, error) {
 	calls, err := parseCalls(ops, func(op *history.Op) (c textCall, keep bool, reason string) {
 		c = textCall{interval: intervalOf(op), f: op.F, element: none}

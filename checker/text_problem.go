@@ -3,7 +3,6 @@ package checker
 import (
 	"slices"
 	"strings"
-	"time"
 )
 
 // textProblem is the Problem of a text whose reads can be read: each is made of *elements*, texts that were written or
@@ -66,11 +65,8 @@ func elementsOf(calls []textCall) (elements []string, ok bool) {
 }
 
 func (p *textProblem) with(calls []textCall) *textProblem {
-	elements, shown := p.elements, 0
-	for i := range calls {
-		shown += len(calls[i].shows)
-	}
-	if sparse(len(elements), len(calls)+shown) {
+	elements := p.elements
+	if sparse(len(elements), len(calls)+countShown(calls)) {
 		numbers := renumbered(elements, 0)
 		calls = slices.Clone(calls)
 		for i := range calls {
@@ -109,30 +105,20 @@ func (p *textProblem) Replay(order []int32) error {
 // Groups implements Problem: a group is an element.
 func (p *textProblem) Groups() int {
 	if p.groups == nil {
-		p.groups = byFirst(len(p.elements), func(touch func(v value, begin time.Duration)) {
-			for i := range p.calls {
-				c := &p.calls[i]
-				if c.element != none {
-					touch(c.element, c.begin)
-				}
-				for _, v := range c.shows {
-					touch(v, c.begin)
-				}
-			}
-		})
+		p.groups = byElement(len(p.elements), p.calls)
 	}
 	return len(p.groups)
 }
 
 // Size implements Problem.
 func (p *textProblem) Size() int64 {
-	shown, read := 0, 0
+	read := 0
 	for i := range p.calls {
 		if c := &p.calls[i]; c.reads() {
-			shown, read = shown+len(c.shows), read+len(c.text)
+			read += len(c.text)
 		}
 	}
-	return bytesOf[textCall](len(p.calls)) + bytesOf[value](shown) + int64(read) + groupBytes*int64(len(p.elements))
+	return bytesOf[textCall](len(p.calls)) + bytesOf[value](countShown(p.calls)) + int64(read) + groupBytes*int64(len(p.elements))
 }
 
 // Keep implements Problem. To leave an element out is to drop what writes and appends it, and to strike it from what is
@@ -178,7 +164,7 @@ func (p *textProblem) struck(c textCall, kept []bool) textCall {
 // Weaken implements Problem: a read is left out, and so is what no read shows. Anything else must stay, for without it
 // those that show it would be convicted.
 func (p *textProblem) Weaken(i int) (Problem, bool) {
-	if c := &p.calls[i]; !c.reads() && slices.ContainsFunc(p.calls, func(r textCall) bool { return slices.Contains(r.shows, c.element) }) {
+	if c := &p.calls[i]; !c.reads() && isShown(p.calls, c.element) {
 		return nil, false
 	}
 	return p.with(slices.Delete(slices.Clone(p.calls), i, i+1)), true
