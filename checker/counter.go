@@ -134,10 +134,15 @@ func (p *counterProblem) Replay(order []int32) error { return replay(p.calls, p.
 
 // Engines implements Problem.
 func (p *counterProblem) Engines() []Engine {
-	return []Engine{{Name: "counter ladder", Decide: p.climbed, Holds: p.ladderHolds()}, {Name: "search", Decide: func(ctx context.Context, memory int64) Answer {
-		order, r := wgl(ctx, p.calls, p.machine(), memory)
-		return Answer{Result: r, Order: order}
-	}, Holds: searchBytes * int64(len(p.calls))}}
+	return []Engine{
+		{Name: "counter ladder", Decide: p.climbed, Holds: p.ladderHolds()},
+		{Name: "search", Decide: p.searched, Holds: searchBytes * int64(len(p.calls))},
+	}
+}
+
+func (p *counterProblem) searched(ctx context.Context, memory int64) Answer {
+	order, r := wgl(ctx, p.calls, p.machine(), memory)
+	return Answer{Result: r, Order: order}
 }
 
 func (p *counterProblem) with(calls []counterCall) *counterProblem {

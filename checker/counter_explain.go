@@ -140,7 +140,7 @@ func (s *counterStory) gap(l *ladder, g gap) Finding {
 	}
 	text := fmt.Sprintf("between %s and %s the counter went from %d to %d, and %s.", below, s.name(above), low, above.from(), why)
 	proof := []string{
-		s.answered(l, g) + " tells from where to where it took the counter; none of them was between these two.",
+		s.everyAdd(l, []gap{g}) + " tells from where to where it took the counter; none of them was between these two.",
 		fmt.Sprintf("Any other add in between had begun by %s, when %s finished.", s.at(g.until), s.nameOf(s.problem.bound)),
 	}
 	if twice := s.twice(g, above); twice != nil {
@@ -166,37 +166,40 @@ func (s *counterStory) gaps(l *ladder, gaps []gap) Finding {
 		could = append(could, s.name(c))
 	}
 	first, last := gaps[0], gaps[len(gaps)-1]
-	answered, known := s.answered(l, gaps...), "is known to have added"
-	if answered != everyAdd {
+	known := "is known to have added"
+	if s.later(l, gaps) {
 		known = "was known to have added by " + s.end()
 	}
 	text := fmt.Sprintf("the counter grew by %s where nobody %s, and the adds %s cannot make up for all of that: %s.",
 		listed3(sizes), known, s.kind(l), listed3(could))
 	return s.finding(rulePhantomAdd, text, []string{
-		answered + " tells from where to where it took the counter.",
+		s.everyAdd(l, gaps) + " tells from where to where it took the counter.",
 		fmt.Sprintf("They leave gaps, the lowest below %s and the highest below %s; each may be made up of adds %s, but each of those happened once at most.",
 			s.name(l.rungs[first.above]), s.name(l.rungs[last.above]), s.kind(l)),
 	}, append(s.calls, counterCall{interval: interval{index: s.problem.bound}})...)
 }
 
-const everyAdd = "Every add that was answered with its sum"
+// everyAdd names the adds that tell where they stand: all, but for later ones.
+func (s *counterStory) everyAdd(l *ladder, gaps []gap) string {
+	if s.later(l, gaps) {
+		return "Every add that had been answered with its sum by " + s.end()
+	}
+	return "Every add that was answered with its sum"
+}
 
-// answered names the adds that tell where they stand: all, unless one that was answered after the story's end stands in a gap.
-func (s *counterStory) answered(l *ladder, gaps ...gap) string {
+// later tells whether an add that was answered after the story's end stands in a gap.
+func (s *counterStory) later(l *ladder, gaps []gap) bool {
 	rung := func(op *history.Op) bool {
 		return slices.ContainsFunc(l.rungs, func(c counterCall) bool { return int(c.index) == op.Index })
 	}
-	for _, op := range s.ops {
+	return slices.ContainsFunc(s.ops, func(op *history.Op) bool {
 		delta, _ := integer(op.Input, deltaMax)
 		sum, answered := integer(op.Output, sumMax)
-		if op.F == "add" && op.Type == history.OK && answered && !rung(op) && slices.ContainsFunc(gaps, func(g gap) bool {
+		return op.F == "add" && op.Type == history.OK && answered && !rung(op) && slices.ContainsFunc(gaps, func(g gap) bool {
 			high := l.rungs[g.above].from()
 			return high-g.size <= sum-delta && sum <= high
-		}) {
-			return "Every add that had been answered with its sum by " + s.end()
-		}
-	}
-	return everyAdd
+		})
+	})
 }
 
 // kind says what the adds are that can have filled a gap.

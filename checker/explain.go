@@ -255,23 +255,15 @@ func (s *story) tooLong() *Finding {
 // finding makes a Finding of the story, with proof steps numbered. Its witnesses are the whole story
 // if that is short, for it was confirmed as a whole; else those that the rule is about.
 func (s *story) finding(rule, text string, proof []string, about ...call) *Finding {
-	f := &Finding{Key: s.key, Rule: rule, Text: text}
+	var seen []string
 	for _, c := range about {
 		if r, ok := s.observer(c); ok {
 			about = append(about, r)
-			f.Proof = append(f.Proof, fmt.Sprintf("%s had no answer, but %s found %s: it took effect.", s.name(c), s.name(r), s.value(c.writes)))
+			seen = append(seen, fmt.Sprintf("%s had no answer, but %s found %s: it took effect.", s.name(c), s.name(r), s.value(c.writes)))
 		}
 	}
-	f.Proof = append(f.Proof, proof...)
-	const short = 12
-	if len(s.calls) <= short {
-		about = append(about, s.calls...)
-	}
-	for _, c := range about {
-		f.Ops = append(f.Ops, int(c.index))
-	}
-	s.sortOps(f)
-	return f
+	f := findingOf(s.teller, s.calls, rule, text, append(seen, proof...), about...)
+	return &f
 }
 
 // observer is a call that shows that c, whose outcome nobody told, took effect.

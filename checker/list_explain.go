@@ -211,10 +211,13 @@ func (s *listStory) showsFirst(r listCall, a, b value) string {
 func (s *listStory) reordered() (Finding, bool) {
 	return s.reader(func(r listCall) (Finding, bool) {
 		for i, v := range r.shows {
+			a, ok := s.once(v)
+			if !ok {
+				continue
+			}
 			for _, w := range r.shows[:i] { // w is shown before v
-				a, ok1 := s.once(v)
-				b, ok2 := s.once(w)
-				if !ok1 || !ok2 || a.end >= b.begin {
+				b, ok := s.once(w)
+				if !ok || a.end >= b.begin {
 					continue
 				}
 				return s.finding(ruleReordered, fmt.Sprintf("%s had finished %s before %s began, but %s shows %s before %s.",
@@ -251,11 +254,5 @@ func (s *listStory) other() Finding {
 // finding makes a Finding whose witnesses are the whole story if that is short, for it was confirmed
 // as a whole; else those that the rule is about, with the appends of what they show.
 func (s *listStory) finding(rule, text string, proof []string, about ...listCall) Finding {
-	const short = 12
-	if len(s.calls) <= short {
-		about = append(about, s.calls...)
-	}
-	f := s.alone(rule, text, about...)
-	f.Proof = proof
-	return f
+	return findingOf(s.teller, s.calls, rule, text, proof, about...)
 }

@@ -44,6 +44,8 @@ func (s *textStory) name(c textCall) string { return s.nameOf(c.index) }
 
 func (s *textStory) label(v value) string { return quoted(s.problem.elements[v]) }
 
+func (s *textStory) raw(v value) json.RawMessage { return rawText(s.problem.elements[v]) }
+
 // quoted is how sentences call a text.
 func quoted(text string) string { return history.ValueLabel(rawText(text)) }
 
@@ -143,7 +145,7 @@ func (s *textStory) duplicate() (Finding, bool) {
 			if s.once(v) && slices.Contains(r.shows[:i], v) {
 				maker := s.made[v][0]
 				return s.finding(ruleDuplicate, fmt.Sprintf("%s shows %s twice, though it %s %s.",
-					s.name(r), s.label(v), s.onceBy("made", s.extent(puts(rawText(s.problem.elements[v])))), s.name(maker)), nil, r, maker), true
+					s.name(r), s.label(v), s.onceBy("made", s.extent(puts(s.raw(v)))), s.name(maker)), nil, r, maker), true
 			}
 		}
 	}
@@ -167,7 +169,7 @@ func (s *textStory) lost() (Finding, bool) {
 			return s.finding(rule, fmt.Sprintf("%s began %s after %s had finished, and does not show %s.",
 				s.name(q), words.Span(q.begin-sure.end), s.name(sure), s.label(v)),
 				[]string{
-					fmt.Sprintf("%s %s %s, and %s shows it.", s.label(v), s.onceBy("made", s.extent(puts(rawText(s.problem.elements[v])))), s.name(s.made[v][0]), s.name(r)),
+					fmt.Sprintf("%s %s %s, and %s shows it.", s.label(v), s.onceBy("made", s.extent(puts(s.raw(v)))), s.name(s.made[v][0]), s.name(r)),
 					fmt.Sprintf("%s finished at %s, so it was there by then.", s.name(sure), s.at(sure.end)),
 					fmt.Sprintf("%s began at %s and reads the same text, of which nothing takes away, without it.", s.name(q), s.at(q.begin)),
 				}, sure, r, q, s.made[v][0]), true
@@ -191,7 +193,7 @@ func (s *textStory) passed() (Finding, bool) {
 			proof := []string{"The text is that of the beginning, before any was written."}
 			if v != none {
 				proof[0] = fmt.Sprintf("%s %s %s, which had finished before %s began.",
-					s.label(v), s.onceBy("written", s.extent(writes(rawText(s.problem.elements[v])))), s.name(s.made[v][0]), s.name(a))
+					s.label(v), s.onceBy("written", s.extent(writes(s.raw(v)))), s.name(s.made[v][0]), s.name(a))
 			}
 			proof = append(proof, "Nothing takes away of a text until it is written anew.")
 			if a.end < q.begin {
@@ -251,7 +253,7 @@ func (s *textStory) forked() (Finding, bool) {
 func (s *textStory) written() (Finding, bool) {
 	p := &registerProblem{values: []json.RawMessage{nil}}
 	for v := range s.problem.elements {
-		p.values = append(p.values, rawText(s.problem.elements[v]))
+		p.values = append(p.values, s.raw(value(v)))
 	}
 	for _, c := range s.calls {
 		r := call{interval: c.interval, reads: none, writes: none, refused: none}
@@ -272,17 +274,6 @@ func (s *textStory) written() (Finding, bool) {
 	return f, f.Rule != ruleOther
 }
 
-// finding makes a Finding whose witnesses are the whole story, for it was confirmed as a whole, if that is short; else
-// those that the rule is about.
 func (s *textStory) finding(rule, text string, proof []string, about ...textCall) Finding {
-	const short = 12
-	if len(s.calls) <= short {
-		about = append(about, s.calls...)
-	}
-	f := Finding{Key: s.key, Rule: rule, Text: text, Proof: proof}
-	for _, c := range about {
-		f.Ops = append(f.Ops, int(c.index))
-	}
-	s.sortOps(&f)
-	return f
+	return findingOf(s.teller, s.calls, rule, text, proof, about...)
 }

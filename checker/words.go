@@ -107,6 +107,21 @@ func everyOrder[C any, P timed[C]](t teller, calls []C) []string {
 	return append(proof, "Every order of these that keeps to their times was tried; in none does each operation find what it found.")
 }
 
+// findingOf makes a Finding whose witnesses are the whole story, for it was confirmed as a whole, if that is short; else
+// those that the rule is about.
+func findingOf[C any, P timed[C]](t teller, calls []C, rule, text string, proof []string, about ...C) Finding {
+	const short = 12
+	if len(calls) <= short {
+		about = append(about, calls...)
+	}
+	f := Finding{Key: t.key, Rule: rule, Text: text, Proof: proof}
+	for i := range about {
+		f.Ops = append(f.Ops, int(P(&about[i]).when().index))
+	}
+	t.sortOps(&f)
+	return f
+}
+
 // noOrder is the sentence of n operations that break no rule that has a name.
 func noOrder(n int) string {
 	return fmt.Sprintf("no order of these %s explains what was seen.", words.Count(n, "operation"))
