@@ -23,9 +23,9 @@ const (
 // It goes by the revisions that come with answers: of a change its own, of a read that of the last change to
 // what it saw, 0 if there is nothing. Once a process has written revision r of a key it reads r or later (read
 // your writes), and so it does once it has read r (monotonic reads); what it writes after either is later
-// (monotonic writes, writes follow reads). A failed cas that tells the value is a read. A delete, which a write of null
-// is too, may have changed nothing, and is then as new as what was there, or has no revision. On a key that somebody may have deleted, a read
-// that finds nothing is as new as any.
+// (monotonic writes, writes follow reads). A failed cas that tells the value is a read. A delete, which a write of
+// null is too, may have changed nothing, and is then as new as what was there, or has no revision. On a key that
+// somebody may have deleted, a read that finds nothing is as new as any.
 //
 // One scan, O(n). A key makes a finding for each guarantee, of its first breach. If an answer that should carry a
 // revision does not, what is not Invalid is Unknown.
